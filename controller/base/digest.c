@@ -1,0 +1,100 @@
+/* Digests, encodings and random bytes: thin names over libsodium. */
+#include "base/digest.h"
+
+#include <sodium.h>
+
+enum status digest_start(void)
+{
+    return sodium_init() < 0 ? STATUS_INTERNAL : STATUS_OK;
+}
+
+struct digest digest_sha256(const void *data, size_t length)
+{
+    struct digest out;
+    crypto_hash_sha256(out.bytes, data, length);
+    return out;
+}
+
+struct digest digest_hmac_sha256(const void *key, size_t key_length, const void *data, size_t length)
+{
+    struct digest out;
+    crypto_auth_hmacsha256_state state;
+    crypto_auth_hmacsha256_init(&state, key, key_length);
+    crypto_auth_hmacsha256_update(&state, data, length);
+    crypto_auth_hmacsha256_final(&state, out.bytes);
+    sodium_memzero(&state, sizeof state);
+    return out;
+}
+
+char *digest_hex(const struct digest *digest, char out[DIGEST_HEX])
+{
+    return sodium_bin2hex(out, DIGEST_HEX, digest->bytes, DIGEST_BYTES);
+}
+
+bool digest_parse_hex(const char *hex, struct digest *out)
+{
+    struct digest read;
+    for (size_t i = 0; i < DIGEST_BYTES; i++) {
+        unsigned byte = 0;
+        for (size_t j = 0; j < 2; j++) {
+            char c = hex[2 * i + j];
+            if (c >= '0' && c <= '9') {
+                byte = byte << 4 | (unsigned)(c - '0');
+            } else if (c >= 'a' && c <= 'f') {
+                byte = byte << 4 | (unsigned)(c - 'a' + 10);
+            } else if (c >= 'A' && c <= 'F') {
+                byte = byte << 4 | (unsigned)(c - 'A' + 10);
+            } else {
+                return false; /* the terminating NUL comes here too */
+            }
+        }
+        read.bytes[i] = (uint8_t)byte;
+    }
+    if (hex[DIGEST_HEX - 1] != '\0') {
+        return false;
+    }
+    *out = read;
+    return true;
+}
+
+bool digest_equal(const struct digest *a, const struct digest *b)
+{
+    return sodium_memcmp(a->bytes, b->bytes, DIGEST_BYTES) == 0;
+}
+
+void digest_random(void *out, size_t length)
+{
+    randombytes_buf(out, length);
+}
+
+char *digest_base64(const void *data, size_t length, char *out, size_t out_size)
+{
+    return sodium_bin2base64(out, out_size, data, length, sodium_base64_VARIANT_ORIGINAL);
+}
+
+bool digest_parse_base64(const char *text, size_t text_length, uint8_t *out, size_t out_max,
+                         size_t *out_length)
+{
+    return sodium_base642bin(out, out_max, text, text_length, NULL, out_length, NULL,
+                             sodium_base64_VARIANT_ORIGINAL) == 0;
+}
+
+int digest_bucket(const char *salt, const char *key, size_t key_length)
+{
+    struct digest digest;
+    crypto_hash_sha256_state state;
+    uint64_t number = 0;
+    size_t salt_length = 0;
+    while (salt[salt_length] != '\0') {
+        salt_length++;
+    }
+    crypto_hash_sha256_init(&state);
+    crypto_hash_sha256_update(&state, (const unsigned char *)salt, salt_length);
+    crypto_hash_sha256_update(&state, (const unsigned char *)":", 1);
+    crypto_hash_sha256_update(&state, (const unsigned char *)key, key_length);
+    crypto_hash_sha256_final(&state, digest.bytes);
+    for (size_t i = 0; i < 8; i++) {
+        number = number << 8 | digest.bytes[i];
+    }
+    return (int)(number % 10000);
+}
