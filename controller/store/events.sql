@@ -1,0 +1,20 @@
+-- :name event_head_service
+SELECT event_seq, event_head, serin_text(serin_now()) FROM services WHERE name = $1 FOR UPDATE
+
+-- :name event_head_system
+SELECT event_seq, event_head, serin_text(serin_now()) FROM system FOR UPDATE
+
+-- :name event_insert
+INSERT INTO events (id, service, seq, at, type, rollout, body, prev_hash, hash)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+
+-- :name event_advance_service
+UPDATE services SET event_seq = $2, event_head = $3 WHERE name = $1
+
+-- :name event_advance_system
+UPDATE system SET event_seq = $1, event_head = $2
+
+-- :name event_outbox
+INSERT INTO outbox (event, webhook, next_attempt_at)
+SELECT $1, w.id, serin_now() FROM webhooks w
+WHERE w.disabled_at IS NULL AND (w.service IS NULL OR w.service = $2)

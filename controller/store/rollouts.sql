@@ -1,0 +1,105 @@
+-- :name rollout_service
+SELECT service FROM rollouts WHERE id = $1
+
+-- :name service_lock
+SELECT name, sticky FROM services WHERE name = $1 FOR UPDATE
+
+-- :name rollout_live
+SELECT id FROM rollouts WHERE service = $1 AND phase IN ('pending', 'progressing', 'paused', 'baking')
+
+-- :name rollout_lock
+SELECT id, service, release, coalesce(stable, ''), phase, coalesce(resume_phase, phase), step, canary_weight, plan::text,
+       policy::text, slos::text, salt, fix, unproven, rule, reason, created_at, phase_since, step_entered_at, step_since,
+       blind_since, alarmed, muted::text, row_version, lease_epoch, coalesce(retry_of, '')
+FROM rollouts WHERE id = $1 FOR UPDATE
+
+-- :name rollout_read
+SELECT id, service, release, coalesce(stable, ''), phase, coalesce(resume_phase, phase), step, canary_weight, plan::text,
+       policy::text, slos::text, salt, fix, unproven, rule, reason, created_at, phase_since, step_entered_at, step_since,
+       blind_since, alarmed, muted::text, row_version, lease_epoch, coalesce(retry_of, '')
+FROM rollouts WHERE id = $1
+
+-- :name rollout_insert
+INSERT INTO rollouts (id, service, release, stable, phase, plan, policy, slos, salt, fix, retry_of, created_at, created_by,
+                      rule, reason, phase_since)
+VALUES ($1, $2, $3, $4, 'pending', $5::jsonb, $6::jsonb, $7::jsonb, $8, $9, $10, $11, $12, $13, $14, $11)
+
+-- :name rollout_update
+UPDATE rollouts
+SET phase = $2, resume_phase = $3, step = $4, canary_weight = $5, unproven = $6, rule = $7, reason = $8,
+    phase_since = $9, step_entered_at = $10, step_since = $11, blind_since = $12, alarmed = $13, muted = $14::jsonb,
+    ended_at = $15, row_version = row_version + 1
+WHERE id = $1 AND row_version = $16
+
+-- Rollouts to work on: those of this owner, and those whose lease is over. Skips what another transaction holds.
+-- :name rollout_claim
+WITH due AS (
+    SELECT id FROM rollouts
+    WHERE phase IN ('pending', 'progressing', 'paused', 'baking')
+      AND (lease_owner = $1 OR lease_owner IS NULL OR lease_until < clock_timestamp())
+    ORDER BY id LIMIT $3 FOR UPDATE SKIP LOCKED
+)
+UPDATE rollouts r
+SET lease_epoch = r.lease_epoch + CASE WHEN r.lease_owner IS NOT DISTINCT FROM $1 AND r.lease_until >= clock_timestamp()
+                                       THEN 0 ELSE 1 END,
+    lease_owner = $1, lease_until = clock_timestamp() + make_interval(secs => $2)
+FROM due WHERE r.id = due.id
+RETURNING r.id, r.lease_epoch
+
+-- :name rollout_release_leases
+UPDATE rollouts SET lease_until = clock_timestamp()
+WHERE lease_owner = $1 AND phase IN ('pending', 'progressing', 'paused', 'baking')
+
+-- :name rollout_now
+SELECT serin_now(),
+       (SELECT reason FROM freezes WHERE lifted_at IS NULL),
+       release_ready($1, $2)
+
+-- :name rollout_bake
+INSERT INTO bakes (service, release, rollout, at) VALUES ($1, $2, $3, $4)
+
+-- :name rollout_quarantine
+INSERT INTO quarantines (service, behaviour, rollout, reason, since)
+SELECT r.service, r.behaviour, $3, $4, $5 FROM releases r WHERE r.service = $1 AND r.name = $2
+ON CONFLICT DO NOTHING
+
+-- :name evidence_load
+SELECT state, source_state::text, quality, blocks, observed_at FROM rollout_evidence WHERE rollout = $1
+
+-- :name evidence_insert
+INSERT INTO rollout_evidence (rollout, state, observed_at, lease_epoch) VALUES ($1, $2, $3, 0)
+
+-- :name evidence_update
+UPDATE rollout_evidence
+SET state = $2, source_state = $3::jsonb, quality = $4, blocks = $5, observed_at = $6, lease_epoch = $7
+WHERE rollout = $1
+
+-- :name blocks_insert
+INSERT INTO blocks (rollout, seq, sli, start_s, length_s, weight, new_step, n_c, k_c, n_b, k_b)
+SELECT $1, * FROM unnest($2::bigint[], $3::smallint[], $4::double precision[], $5::double precision[], $6::integer[],
+                         $7::boolean[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[])
+
+-- :name blocks_read
+SELECT sli, start_s, length_s, weight, new_step, n_c, k_c, n_b, k_b FROM blocks WHERE rollout = $1 ORDER BY seq
+
+-- :name verdicts_newest
+SELECT DISTINCT ON (sli) sli, verdict FROM verdicts WHERE rollout = $1 ORDER BY sli, id DESC
+
+-- :name verdict_insert
+INSERT INTO verdicts (rollout, sli, verdict, at, detail) VALUES ($1, $2, $3, $4, $5::jsonb)
+
+-- :name observations_read
+SELECT o.bucket_s, o.release, o.admissions, o.outcomes, o.n::text, o.k::text,
+       coalesce(extract(epoch FROM greatest(g.heard_at, g.reported_at)), 0)::bigint
+FROM observations o LEFT JOIN gateways g ON g.service = o.service AND g.instance = o.gateway
+WHERE o.service = $1 AND o.bucket_s >= $2 AND o.bucket_s < $3 AND o.release IN ($4::text, $5::text)
+ORDER BY o.bucket_s
+
+-- Newest report of any gateway, and how many admissions of a window are blind: their gateway was not heard since.
+-- :name observations_blind
+SELECT coalesce((SELECT extract(epoch FROM max(reported_at)) FROM gateways WHERE service = $1), 0)::bigint,
+       coalesce(sum(o.admissions), 0)::bigint,
+       coalesce(sum(o.admissions) FILTER (WHERE o.admissions > o.outcomes AND
+           coalesce(greatest(g.heard_at, g.reported_at), 'epoch') < to_timestamp(o.bucket_s + 1 + $4)), 0)::bigint
+FROM observations o LEFT JOIN gateways g ON g.service = o.service AND g.instance = o.gateway
+WHERE o.service = $1 AND o.bucket_s >= $2 AND o.bucket_s < $3

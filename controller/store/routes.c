@@ -1,0 +1,144 @@
+/* Routes of services. */
+#include "store/routes.h"
+
+#include "routes.sql.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *or_null(const char *name)
+{
+    return name[0] != '\0' ? name : NULL;
+}
+
+enum status routes_current(struct db *db, const char *service, struct route_row *out, struct fault *fault)
+{
+    struct db_params params = {.count = 0};
+    struct db_rows *rows = NULL;
+    memset(out, 0, sizeof *out);
+    db_text(&params, service);
+    enum status status = db_run(db, &sql_route_current, &params, &rows, fault);
+    if (status == STATUS_OK && db_rows_count(rows) > 0) {
+        out->epoch = db_get_integer(rows, 0, 0);
+        snprintf(out->stable, sizeof out->stable, "%s", db_get_text(rows, 0, 1));
+        snprintf(out->canary, sizeof out->canary, "%s", db_get_text(rows, 0, 2));
+        out->canary_weight = (int32_t)db_get_integer(rows, 0, 3);
+        snprintf(out->rollout, sizeof out->rollout, "%s", db_get_text(rows, 0, 4));
+        out->written_at = db_get_time(rows, 0, 5);
+        out->applied_at = db_get_time(rows, 0, 6);
+        out->valid_until = db_get_time(rows, 0, 7);
+    }
+    db_rows_free(rows);
+    return status;
+}
+
+enum status routes_write(struct db *db, const char *service, const char *salt, int64_t lease_s, struct route_row *route,
+                         struct fault *fault)
+{
+    struct db_params params = {.count = 0};
+    struct db_rows *rows = NULL;
+    db_text(&params, service);
+    db_text(&params, or_null(route->stable));
+    db_text(&params, or_null(route->canary));
+    db_integer(&params, route->canary_weight);
+    db_text(&params, or_null(route->rollout));
+    db_text(&params, salt);
+    db_time(&params, route->written_at);
+    enum status status = db_run(db, &sql_route_insert, &params, &rows, fault);
+    if (status != STATUS_OK)
+        return status;
+    route->epoch = db_get_integer(rows, 0, 0);
+    db_rows_free(rows);
+    route->applied_at.us = 0;
+    route->valid_until.us = route->canary[0] != '\0' && route->stable[0] != '\0'
+                                ? route->written_at.us + lease_s * 1000000
+                                : 0;
+
+    db_params_clear(&params);
+    db_text(&params, service);
+    db_integer(&params, route->epoch);
+    if (route->valid_until.us != 0)
+        db_time(&params, route->valid_until);
+    else
+        db_null(&params);
+    status = db_run(db, &sql_route_publish, &params, NULL, fault);
+    if (status != STATUS_OK)
+        return status;
+    db_params_clear(&params);
+    db_text(&params, service);
+    return db_run(db, &sql_route_notify, &params, NULL, fault);
+}
+
+enum status routes_renew(struct db *db, const char *service, int64_t epoch, struct wall_time valid_until,
+                         struct fault *fault)
+{
+    struct db_params params = {.count = 0};
+    db_text(&params, service);
+    db_integer(&params, epoch);
+    db_time(&params, valid_until);
+    return db_run(db, &sql_route_renew, &params, NULL, fault);
+}
+
+enum status routes_unapplied(struct db *db, int64_t lease_s, struct route_unapplied *out, int max, int *count,
+                             struct fault *fault)
+{
+    struct db_params params = {.count = 0};
+    struct db_rows *rows = NULL;
+    *count = 0;
+    db_number(&params, (double)lease_s);
+    enum status status = db_run(db, &sql_routes_unapplied, &params, &rows, fault);
+    for (int i = 0; status == STATUS_OK && i < db_rows_count(rows) && i < max; i++) {
+        struct route_unapplied *one = &out[(*count)++];
+        snprintf(one->service, sizeof one->service, "%s", db_get_text(rows, i, 0));
+        one->epoch = db_get_integer(rows, i, 1);
+        snprintf(one->rollout, sizeof one->rollout, "%s", db_get_text(rows, i, 2));
+        one->written_at = db_get_time(rows, i, 3);
+        snprintf(one->release, sizeof one->release, "%s", db_get_text(rows, i, 4));
+        one->live = db_get_integer(rows, i, 5);
+        snprintf(one->behind, sizeof one->behind, "%s", db_get_text(rows, i, 6));
+        snprintf(one->silent, sizeof one->silent, "%s", db_get_text(rows, i, 7));
+    }
+    db_rows_free(rows);
+    return status;
+}
+
+enum status routes_mark_applied(struct db *db, const char *service, int64_t epoch, bool *changed, struct fault *fault)
+{
+    struct db_params params = {.count = 0};
+    struct db_rows *rows = NULL;
+    *changed = false;
+    db_text(&params, service);
+    db_integer(&params, epoch);
+    enum status status = db_run(db, &sql_route_applied, &params, &rows, fault);
+    if (status == STATUS_OK)
+        *changed = db_rows_count(rows) == 1;
+    db_rows_free(rows);
+    return status;
+}
+
+enum status routes_live_gateways(struct db *db, const char *service, int64_t *out, struct fault *fault)
+{
+    struct db_params params = {.count = 0};
+    struct db_rows *rows = NULL;
+    db_text(&params, service);
+    enum status status = db_run(db, &sql_gateways_live, &params, &rows, fault);
+    if (status == STATUS_OK)
+        *out = db_get_integer(rows, 0, 0);
+    db_rows_free(rows);
+    return status;
+}
+
+enum status routes_rollback_target(struct db *db, const char *service, const char *current, char out[NAME_SIZE],
+                                   struct fault *fault)
+{
+    struct db_params params = {.count = 0};
+    struct db_rows *rows = NULL;
+    out[0] = '\0';
+    db_text(&params, service);
+    db_text(&params, current);
+    enum status status = db_run(db, &sql_rollback_target, &params, &rows, fault);
+    if (status == STATUS_OK && db_rows_count(rows) > 0)
+        snprintf(out, NAME_SIZE, "%s", db_get_text(rows, 0, 0));
+    db_rows_free(rows);
+    return status;
+}

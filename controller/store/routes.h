@@ -1,0 +1,43 @@
+/* Routes: append-only history, and what is true of the newest one. */
+#pragma once
+
+#include "store/rollouts.h"
+
+struct route_row {
+    int64_t epoch; /* 0 = the service has no route yet */
+    char stable[NAME_SIZE], canary[NAME_SIZE]; /* "" = none */
+    int32_t canary_weight;
+    char rollout[ID_MAX];
+    struct wall_time written_at, applied_at, valid_until; /* 0 = not */
+};
+
+enum status routes_current(struct db *db, const char *service, struct route_row *out, struct fault *fault) MUST_CHECK;
+
+/* Writes the next epoch of a service in the caller's transaction (hold the service's lock), with one NOTIFY. The fields
+   stable, canary, canary_weight, rollout, written_at of *route are taken; epoch is set. `lease_s`: how long gateways may
+   give the canary weight without hearing from us. */
+enum status routes_write(struct db *db, const char *service, const char *salt, int64_t lease_s, struct route_row *route,
+                         struct fault *fault) MUST_CHECK;
+/* Renews the lease on canary weight of the present epoch. */
+enum status routes_renew(struct db *db, const char *service, int64_t epoch, struct wall_time valid_until,
+                         struct fault *fault) MUST_CHECK;
+
+struct route_unapplied {
+    char service[NAME_SIZE], rollout[ID_MAX], release[NAME_SIZE];
+    int64_t epoch, live;
+    struct wall_time written_at;
+    char behind[512]; /* instances that must still apply it, separated by spaces; "" = it is applied */
+    char silent[512]; /* not heard for 60 s: count as applied once their lease is over */
+};
+/* Routes not known to be applied: at most `max`. */
+enum status routes_unapplied(struct db *db, int64_t lease_s, struct route_unapplied *out, int max, int *count,
+                             struct fault *fault) MUST_CHECK;
+/* Marks an epoch as applied. *changed is false if it was, or is no longer the newest. */
+enum status routes_mark_applied(struct db *db, const char *service, int64_t epoch, bool *changed,
+                                struct fault *fault) MUST_CHECK;
+
+/* How many gateways of the service were heard in the last 60 s. */
+enum status routes_live_gateways(struct db *db, const char *service, int64_t *out, struct fault *fault) MUST_CHECK;
+/* The release a rollback goes to, "" = none. `current`: the stable release to leave, NULL = keep it possible. */
+enum status routes_rollback_target(struct db *db, const char *service, const char *current, char out[NAME_SIZE],
+                                   struct fault *fault) MUST_CHECK;

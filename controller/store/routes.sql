@@ -1,0 +1,92 @@
+-- :name route_current
+SELECT r.epoch, coalesce(r.stable, ''), coalesce(r.canary, ''), r.canary_weight, coalesce(r.rollout, ''), r.written_at,
+       s.applied_at, s.valid_until
+FROM route_state s JOIN routes r ON r.service = s.service AND r.epoch = s.epoch
+WHERE s.service = $1
+
+-- :name route_insert
+INSERT INTO routes (service, epoch, stable, canary, canary_weight, rollout, salt, written_at)
+SELECT $1, coalesce(max(epoch), 0) + 1, $2, $3, $4, $5, $6, $7 FROM routes WHERE service = $1
+RETURNING epoch
+
+-- The revision is taken last, so that revisions commit in order.
+-- :name route_publish
+WITH next AS (UPDATE route_rev SET rev = rev + 1 RETURNING rev)
+INSERT INTO route_state (service, epoch, rev, valid_until, applied_at)
+SELECT $1, $2, next.rev, $3, NULL FROM next
+ON CONFLICT (service) DO UPDATE SET epoch = excluded.epoch, rev = excluded.rev, valid_until = excluded.valid_until,
+                                    applied_at = NULL
+
+-- :name route_renew
+WITH next AS (UPDATE route_rev SET rev = rev + 1 RETURNING rev)
+UPDATE route_state s SET valid_until = $3, rev = next.rev FROM next WHERE s.service = $1 AND s.epoch = $2
+
+-- :name route_notify
+SELECT pg_notify('serin_routes', $1)
+
+-- Newest routes that are not known to be applied, with who is behind. A route without canary (a rollback, a promotion) is
+-- applied when every gateway that could still hold a lease on canary weight has it or has let its lease run out; a route
+-- with canary when those heard in the last 60 s have it.
+-- :name routes_unapplied
+SELECT s.service, s.epoch, coalesce(r.rollout, ''), r.written_at,
+       coalesce(r.canary, r.stable, ''),
+       (SELECT count(*) FROM gateways g WHERE g.service = s.service AND g.heard_at > serin_now() - interval '60 s'),
+       (SELECT coalesce(string_agg(g.instance, ' ' ORDER BY g.instance), '') FROM gateways g
+        WHERE g.service = s.service AND coalesce(g.applied_epoch, 0) < s.epoch
+          AND g.heard_at > serin_now() - CASE WHEN r.canary IS NULL THEN make_interval(secs => $1) ELSE interval '60 s' END),
+       (SELECT coalesce(string_agg(g.instance, ' ' ORDER BY g.instance), '') FROM gateways g
+        WHERE g.service = s.service AND coalesce(g.applied_epoch, 0) < s.epoch
+          AND g.heard_at > r.written_at - make_interval(secs => $1)
+          AND g.heard_at <= serin_now() - interval '60 s')
+FROM route_state s JOIN routes r ON r.service = s.service AND r.epoch = s.epoch
+WHERE s.applied_at IS NULL
+ORDER BY s.service
+
+-- :name route_applied
+UPDATE route_state SET applied_at = serin_now() WHERE service = $1 AND epoch = $2 AND applied_at IS NULL
+RETURNING applied_at
+
+-- :name gateways_live
+SELECT count(*) FROM gateways WHERE service = $1 AND heard_at > serin_now() - interval '60 s'
+
+-- The newest baked, unquarantined release of the service; with $2 only those baked before that release last was.
+-- :name rollback_target
+SELECT b.release FROM (
+    SELECT release, max(id) AS id FROM bakes WHERE service = $1 GROUP BY release
+) b
+WHERE quarantine_of($1, b.release) IS NULL
+  AND b.release <> coalesce($2, '')
+  AND ($2::text IS NULL OR b.id < coalesce((SELECT max(id) FROM bakes WHERE service = $1 AND release = $2), 9223372036854775807))
+ORDER BY b.id DESC LIMIT 1
+
+-- :name release_state
+SELECT quarantine_of($1, $2) IS NOT NULL, (SELECT max(at) FROM bakes WHERE service = $1 AND release = $2) IS NOT NULL
+FROM releases WHERE service = $1 AND name = $2
+
+-- :name start_documents
+SELECT (SELECT document::text FROM slos WHERE service = $1 ORDER BY version DESC LIMIT 1),
+       (SELECT document::text FROM policies WHERE service = $1 ORDER BY version DESC LIMIT 1)
+
+-- Requests and bad ones of each SLI over its window, and requests a second over the last ten minutes.
+-- :name budget_spent
+SELECT coalesce((SELECT sum(m.n[$2 + 1]) FROM observation_minutes m
+                 WHERE m.service = $1 AND m.minute >= floor(extract(epoch FROM serin_now()) / 60) - $3 / 60), 0)::bigint,
+       coalesce((SELECT sum(m.k[$2 + 1]) FROM observation_minutes m
+                 WHERE m.service = $1 AND m.minute >= floor(extract(epoch FROM serin_now()) / 60) - $3 / 60), 0)::bigint
+
+-- :name rate_measured
+SELECT coalesce(sum(greatest(o.admissions, o.outcomes))::double precision
+                / nullif(max(o.bucket_s) - min(o.bucket_s) + 1, 0), 0)
+FROM observations o WHERE o.service = $1 AND o.bucket_s >= floor(extract(epoch FROM serin_now())) - 600
+
+-- :name freeze_insert
+INSERT INTO freezes (reason, since, by) VALUES ($1, serin_now(), $2) ON CONFLICT DO NOTHING RETURNING id
+
+-- :name freeze_lift
+UPDATE freezes SET lifted_at = serin_now(), lifted_by = $1 WHERE lifted_at IS NULL RETURNING reason
+
+-- :name quarantine_lift
+UPDATE quarantines q SET lifted_at = serin_now(), lifted_by = $3, lift_reason = $4
+FROM releases r WHERE r.service = $1 AND r.name = $2 AND q.service = r.service AND q.behaviour = r.behaviour
+  AND q.lifted_at IS NULL
+RETURNING q.rollout
