@@ -1,0 +1,376 @@
+/* Advice on policies and plans, and the time each step will take. */
+#include "spec/lint.h"
+
+#include "base/clock.h"
+#include "base/utf8.h"
+#include "spec/plan.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    JUMP_MAX = 10, /* a step this many times heavier than the last exposes more than the last could prove */
+    LONG_S = 7 * 86400
+};
+
+struct findings {
+    struct spec_finding *out;
+    size_t count, max;
+};
+
+static const char *const level_words[] = {"error", "warning", "note"};
+
+const char *spec_level_name(enum spec_level level)
+{
+    return level_words[level];
+}
+
+/* The next finding, with its text; NULL when there is no room. */
+__attribute__((format(printf, 4, 5))) static struct spec_finding *
+find(struct findings *findings, enum spec_level level, const char *pointer, const char *format, ...)
+{
+    va_list arguments;
+    if (findings->count == findings->max) {
+        return NULL;
+    }
+    struct spec_finding *finding = &findings->out[findings->count++];
+    memset(finding, 0, sizeof *finding);
+    finding->level = level;
+    snprintf(finding->pointer, sizeof finding->pointer, "%s", pointer);
+    va_start(arguments, format);
+    vsnprintf(finding->text, sizeof finding->text, format, arguments);
+    va_end(arguments);
+    utf8_trim(finding->text);
+    return finding;
+}
+
+__attribute__((format(printf, 2, 3))) static void mend(struct spec_finding *finding, const char *format, ...)
+{
+    va_list arguments;
+    if (finding == NULL) {
+        return;
+    }
+    va_start(arguments, format);
+    vsnprintf(finding->mend, sizeof finding->mend, format, arguments);
+    va_end(arguments);
+    utf8_trim(finding->mend);
+}
+
+static double allowed_bad(const struct slo *slo)
+{
+    return (1e6 - slo->objective_ppm) / 1e6;
+}
+
+/* Kullback-Leibler divergence of two coins. */
+static double divergence(double p, double q)
+{
+    double d = 0;
+    if (p > 0) {
+        d += p * log(p / q);
+    }
+    if (p < 1) {
+        d += (1 - p) * log((1 - p) / (1 - q));
+    }
+    return d;
+}
+
+double spec_requests_needed(const struct slos *slos, const struct policy *policy, const struct plan *plan,
+                            size_t step, enum sli sli)
+{
+    const struct guardrail *guardrail = &policy->guardrail[sli];
+    double p = allowed_bad(&slos->of[sli]) / 2;
+    double w = plan_weight(plan, policy, step) / (double)WEIGHT_FULL;
+    double d = guardrail->margin_add > 0 ? guardrail->margin_add : plan_margin(plan, step);
+    double ratio = guardrail->margin_ratio;
+    double by_difference = p + d < 1 ? divergence(p, p + d) : INFINITY;
+    double by_ratio = p * (ratio - 1 - log(ratio));
+    double a_request = (1 - w) * fmax(by_difference, by_ratio) * guardrail->eta;
+    if (!(a_request > 0)) {
+        return INFINITY;
+    }
+    return log(2 * (double)plan->steps / policy->alpha_ni) / a_request;
+}
+
+static void lint_ceiling(struct findings *findings, const struct slos *slos,
+                         const struct guardrail *guardrail, enum sli sli)
+{
+    char at[128];
+    double allowed = allowed_bad(&slos->of[sli]);
+    snprintf(at, sizeof at, "/guardrails/%s/ceiling", sli_name(sli));
+    if (guardrail->ceiling <= 0) {
+        mend(find(findings, LEVEL_WARNING, at,
+                  "%s has no ceiling: a first release, and a fault that stable has too, are not seen by it",
+                  sli_name(sli)),
+             "set ceiling to about %.4g (1.5 x what the SLO allows)", fmin(150 * allowed, 95));
+    } else if (guardrail->ceiling < allowed) {
+        mend(
+            find(findings, LEVEL_ERROR, at,
+                 "the ceiling of %.4g %% is below what the SLO allows, %.4g %%: a release that keeps its SLO "
+                 "is rolled back",
+                 100 * guardrail->ceiling, 100 * allowed),
+            "set ceiling to %.4g or more, or raise the objective", fmin(150 * allowed, 95));
+    } else if (guardrail->ceiling < 1.3 * allowed) {
+        mend(
+            find(
+                findings, LEVEL_WARNING, at,
+                "the ceiling of %.4g %% is less than 1.3 x what the SLO allows, %.4g %%: a bad hour that the "
+                "SLO bears can roll back",
+                100 * guardrail->ceiling, 100 * allowed),
+            "set ceiling to %.4g or more; it should be at least 1.3 x the worst normal hour",
+            fmin(150 * allowed, 95));
+    }
+}
+
+static void lint_guardrails(struct findings *findings, const struct slos *slos,
+                            const struct spec_policy *spec)
+{
+    int used = 0, rollback = 0;
+    for (enum sli sli = 0; sli < SLI_COUNT; sli++) {
+        const struct guardrail *guardrail = &spec->policy.guardrail[sli];
+        char at[128];
+        if (!guardrail->used) {
+            continue;
+        }
+        used++;
+        rollback += guardrail->action == ACTION_ROLLBACK ? 1 : 0;
+        lint_ceiling(findings, slos, guardrail, sli);
+        if (spec->source.kind == SOURCE_PROMETHEUS && spec->source.bad[sli][0] == '\0') {
+            mend(find(findings, LEVEL_ERROR, "/source/prometheus/bad",
+                      "%s has an SLO but no counter: it will never have data, and no step will be proven",
+                      sli_name(sli)),
+                 "add \"%s\" with the selector of its counter, or remove the SLO", sli_name(sli));
+        }
+        snprintf(at, sizeof at, "/guardrails/%s/maturity", sli_name(sli));
+        int64_t deadline = sli_deadline(sli) ? slos->of[sli].threshold_ms : 0;
+        if (deadline > guardrail->maturity_s * 1000) {
+            char slow[CLOCK_TEXT_MAX];
+            mend(find(findings, LEVEL_WARNING, at,
+                      "requests are counted at %lld s, before the threshold of %s is over: those that are "
+                      "still running count as good or not at all",
+                      (long long)guardrail->maturity_s, clock_format_duration(deadline, slow)),
+                 "set maturity to %lld s or more", (long long)(deadline + 999) / 1000);
+        }
+    }
+    if (used == 0) {
+        mend(find(findings, LEVEL_ERROR, "/guardrails", "nothing is watched: no SLI has an SLO"),
+             "give the service at least one SLO, such as error with an objective of 99");
+    } else if (rollback == 0) {
+        mend(find(findings, LEVEL_WARNING, "/guardrails",
+                  "no guardrail has the action rollback: a bad release stays until a person acts"),
+             "set the action of at least one guardrail to rollback");
+    }
+}
+
+static void lint_plan(struct findings *findings, const struct policy *policy, const struct plan *plan)
+{
+    char at[128];
+    struct fault fault = {0};
+    if (spec_check_plan(plan, policy, "/plan", &fault) != STATUS_OK) {
+        mend(find(findings, LEVEL_ERROR, fault.error[0].pointer, "%s", fault.error[0].detail),
+             "lower the weight of this step, remove it, or lower the holdback");
+    }
+    for (size_t i = 1; i < plan->steps; i++) {
+        int32_t before = plan->step[i - 1].weight, weight = plan->step[i].weight;
+        if (weight > JUMP_MAX * before) {
+            snprintf(at, sizeof at, "/plan/steps/%zu/weight", i);
+            mend(find(findings, LEVEL_NOTE, at,
+                      "from %.4g %% to %.4g %% is a jump of %.3g times: a fault that shows only here meets "
+                      "many at once",
+                      before / 100.0, weight / 100.0, (double)weight / before),
+                 "put a step between them, such as %.3g %%", sqrt((double)before * weight) / 100);
+        }
+    }
+    if (plan->steps == 1) {
+        mend(find(findings, LEVEL_WARNING, "/plan/steps",
+                  "one step: everybody gets the canary at once, and only the bake can tell that it is bad"),
+             "begin with a step of 1%% or 5%%");
+    }
+    if (policy->holdback == 0) {
+        mend(find(findings, LEVEL_WARNING, "/holdback",
+                  "no holdback: in the bake nothing is left to compare with. Only ceilings are watched "
+                  "there, and the bake ends by time, unproven"),
+             "set holdback to 2%% or more");
+    }
+}
+
+static void lint_policy(struct findings *findings, const struct policy *policy)
+{
+    if (policy->pace == PACE_TIME) {
+        mend(find(findings, LEVEL_WARNING, "/pace",
+                  "pace time: steps advance when their time is over, also while nothing is proven"),
+             "use pace evidence where there is enough traffic");
+    }
+    if (policy->alpha > 0.05) {
+        mend(find(findings, LEVEL_NOTE, "/alpha",
+                  "alpha %.3g: up to one healthy rollout in %.0f may be rolled back by chance", policy->alpha,
+                  1 / policy->alpha),
+             "0.01 is the default");
+    }
+}
+
+static bool proves_in_time(const struct slos *slos, const struct policy *policy, const struct plan *plan,
+                           size_t step, enum sli sli, double rps)
+{
+    double w = plan_weight(plan, policy, step) / (double)WEIGHT_FULL;
+    double seconds = spec_requests_needed(slos, policy, plan, step, sli) / (rps * w);
+    return seconds <= (double)plan->step[step].deadline_s;
+}
+
+/* What would make this step end before its deadline: the first of more weight, a larger margin, and time. */
+static void mend_slow(struct spec_finding *finding, const struct slos *slos, const struct policy *policy,
+                      const struct plan *plan, size_t step, enum sli sli, double rps)
+{
+    static const double margins[] = {0.01, 0.02, 0.05, 0.1, 0.2};
+    struct plan heavier = *plan;
+    int32_t limit = step + 1 < plan->steps ? plan->step[step + 1].weight : WEIGHT_FULL;
+    char weight[64] = "", margin[80] = "";
+    /* Beyond one half the comparison gains nothing: stable becomes the smaller arm. */
+    for (int32_t w = plan->step[step].weight; w < limit && w <= WEIGHT_FULL / 2; w = w + w / 4 + 1) {
+        heavier.step[step].weight = w;
+        if (proves_in_time(slos, policy, &heavier, step, sli, rps)) {
+            snprintf(weight, sizeof weight, "a weight of %.4g%%, or ", ceil(w / 10.0) / 10);
+            break;
+        }
+    }
+    for (size_t i = 0; i < sizeof margins / sizeof margins[0]; i++) {
+        struct policy wider = *policy;
+        wider.guardrail[sli].margin_add = margins[i];
+        if (proves_in_time(slos, &wider, plan, step, sli, rps)) {
+            snprintf(margin, sizeof margin, "a margin of %.4g for %s, or ", 100 * margins[i], sli_name(sli));
+            break;
+        }
+    }
+    mend(finding, "%s%sa longer deadline, or pace time (advances unproven)", weight, margin);
+}
+
+/* The slowest guardrail of a step and how many canary requests it needs; SLI_COUNT and 0 if there is none. */
+static enum sli slowest_guardrail(const struct slos *slos, const struct policy *policy,
+                                  const struct plan *plan, size_t step, double *requests)
+{
+    enum sli slowest = SLI_COUNT;
+    *requests = 0;
+    for (enum sli sli = 0; sli < SLI_COUNT; sli++) {
+        double needs = policy->guardrail[sli].used ? spec_requests_needed(slos, policy, plan, step, sli) : 0;
+        if (needs > *requests) {
+            *requests = needs;
+            slowest = sli;
+        }
+    }
+    return slowest;
+}
+
+static char *human(double seconds, char out[CLOCK_TEXT_MAX])
+{
+    return clock_format_human((int64_t)(fmin(seconds, 1e9) * 1000), out);
+}
+
+/* The bake ends by its time also without proof. */
+static double lint_bake(struct findings *findings, const struct plan *plan, double proof, double requests_s)
+{
+    const struct plan_step *bake = &plan->step[plan->steps - 1];
+    double seconds = fmax((double)bake->bake_s, requests_s);
+    char pointer[128], takes[CLOCK_TEXT_MAX], needs[CLOCK_TEXT_MAX];
+    snprintf(pointer, sizeof pointer, "/plan/steps/%zu", plan->steps - 1);
+    if (proof <= seconds) {
+        find(findings, LEVEL_NOTE, pointer, "step %zu, the bake: %s; proof needs about %s", plan->steps,
+             human(seconds, takes), human(proof, needs));
+    } else if (isinf(proof)) {
+        find(findings, LEVEL_NOTE, pointer, "step %zu, the bake: %s; it cannot be proven and ends by time",
+             plan->steps, human(seconds, takes));
+    } else {
+        mend(find(findings, LEVEL_NOTE, pointer,
+                  "step %zu, the bake: %s; proof would need about %s, so that it ends by time, unproven",
+                  plan->steps, human(seconds, takes), human(proof, needs)),
+             "bake longer, or raise the holdback; both are a choice, not a must");
+    }
+    return seconds;
+}
+
+/* How long a healthy canary needs for one step, by its slowest guardrail; infinite if it cannot be proven. */
+static double lint_step(struct findings *findings, const struct slos *slos, const struct policy *policy,
+                        const struct plan *plan, size_t step, double rps)
+{
+    const struct plan_step *at = &plan->step[step];
+    double canary_rps = rps * plan_weight(plan, policy, step) / WEIGHT_FULL;
+    double requests;
+    enum sli slowest = slowest_guardrail(slos, policy, plan, step, &requests);
+    double proof = requests / canary_rps, counted = (double)at->min_requests / canary_rps;
+    char pointer[128], needs[CLOCK_TEXT_MAX], limit[CLOCK_TEXT_MAX];
+    if (step + 1 == plan->steps) {
+        return lint_bake(findings, plan, proof, counted);
+    }
+    if (policy->pace == PACE_TIME) {
+        proof = 0;
+    }
+    double seconds = fmax(fmax(proof, counted), (double)at->bake_s);
+    snprintf(pointer, sizeof pointer, "/plan/steps/%zu", step);
+    human(seconds, needs);
+    bool by_proof = proof > 0 && proof >= seconds;
+    if (seconds > (double)at->deadline_s) {
+        struct spec_finding *finding =
+            find(findings, LEVEL_WARNING, pointer,
+                 "step %zu, %.4g %%: a healthy canary needs about %s%s%s, longer than the deadline of %s: it "
+                 "pauses and pages",
+                 step + 1, at->weight / 100.0, needs, by_proof ? " to prove " : " for min_requests",
+                 by_proof ? sli_name(slowest) : "", human((double)at->deadline_s, limit));
+        if (by_proof) {
+            mend_slow(finding, slos, policy, plan, step, slowest, rps);
+        } else {
+            mend(finding, "lower min_requests, or set a longer deadline");
+        }
+    } else if (by_proof) {
+        find(findings, LEVEL_NOTE, pointer,
+             "step %zu, %.4g %%: about %s for a healthy canary (%.0f of its requests, to prove %s)", step + 1,
+             at->weight / 100.0, needs, ceil(requests), sli_name(slowest));
+    } else {
+        find(findings, LEVEL_NOTE, pointer, "step %zu, %.4g %%: about %s, by its %s", step + 1,
+             at->weight / 100.0, needs, seconds > (double)at->bake_s ? "min_requests" : "bake");
+    }
+    return seconds;
+}
+
+static void lint_times(struct findings *findings, const struct slos *slos, const struct policy *policy,
+                       const struct plan *plan, double rps)
+{
+    double total = 0;
+    char text[CLOCK_TEXT_MAX];
+    for (size_t i = 0; i < plan->steps; i++) {
+        total += lint_step(findings, slos, policy, plan, i, rps);
+    }
+    struct spec_finding *finding = find(findings, total > LONG_S ? LEVEL_WARNING : LEVEL_NOTE, "/plan",
+                                        "at %.4g requests a second a healthy rollout takes about %s in all",
+                                        rps, clock_format_human((int64_t)(total * 1000), text));
+    if (total > LONG_S) {
+        mend(finding, "use heavier steps: evidence comes with weight x (100%% - weight)");
+    }
+}
+
+/* Errors first, then warnings, then notes; each in the order of finding. */
+static void sort(struct spec_finding *out, size_t count)
+{
+    for (size_t i = 1; i < count; i++) {
+        struct spec_finding finding = out[i];
+        size_t at = i;
+        for (; at > 0 && out[at - 1].level > finding.level; at--) {
+            out[at] = out[at - 1];
+        }
+        out[at] = finding;
+    }
+}
+
+size_t spec_lint(const struct slos *slos, const struct spec_policy *spec, const struct plan *plan, double rps,
+                 struct spec_finding *out, size_t max)
+{
+    struct findings findings = {.out = out, .max = max};
+    double rate = rps > 0 ? rps : (double)spec->policy.rps_milli / 1000;
+    lint_guardrails(&findings, slos, spec);
+    lint_plan(&findings, &spec->policy, plan);
+    lint_policy(&findings, &spec->policy);
+    if (rate > 0) {
+        lint_times(&findings, slos, &spec->policy, plan, rate);
+    }
+    sort(out, findings.count);
+    return findings.count;
+}

@@ -1,0 +1,222 @@
+/* Policies: JSON to struct. */
+#include "spec/policy.h"
+
+#include "spec/fields.h"
+#include "spec/plan.h"
+
+#include <string.h>
+
+/* Bounds of durations, in seconds. */
+enum { MINUTE = 60, HOUR = 3600, DAY = 86400, HOLDBACK_MAX = 5000, RPS_MAX = 100000000 };
+
+static const char *const action_words[] = {"rollback", "pause", "notify", NULL};
+static const char *const pace_words[] = {"evidence", "time", NULL};
+static const char *const blind_words[] = {"pause", "rollback", NULL};
+
+/* The ceiling: null says none; 0 would say "no bad outcome ever", which no test can hold a canary to. */
+static void read_ceiling(struct json_fields *fields, struct guardrail *guardrail)
+{
+    struct json_object *value;
+    double percent;
+    if (json_fields_any(fields, "ceiling", JSON_OPTIONAL, &value) && value == NULL) {
+        guardrail->ceiling = 0;
+        return;
+    }
+    if (!json_fields_number(fields, "ceiling", JSON_OPTIONAL, 0, 100, &percent)) {
+        return;
+    }
+    if (spec_percent_to_share(percent) <= 0) {
+        spec_wrong(fields, "ceiling", "must be above 0; null means no ceiling");
+        return;
+    }
+    guardrail->ceiling = spec_percent_to_share(percent);
+}
+
+static void read_share(struct json_fields *fields, const char *name, double above, double *out)
+{
+    double percent;
+    if (spec_fields_above(fields, name, above, 100, &percent)) {
+        *out = spec_percent_to_share(percent);
+    }
+}
+
+static enum status read_guardrail(struct json_object *value, const char *pointer, struct guardrail *guardrail,
+                                  struct fault *fault)
+{
+    struct json_fields fields;
+    double percent;
+    int action;
+    json_fields_open(&fields, value, pointer, fault);
+    if (json_fields_word(&fields, "action", JSON_OPTIONAL, action_words, &action)) {
+        guardrail->action = (enum guardrail_action)action;
+    }
+    spec_fields_above(&fields, "share", 0, 100, &guardrail->share);
+    json_fields_number(&fields, "tolerance", JSON_OPTIONAL, 1, 10, &guardrail->tolerance);
+    read_ceiling(&fields, guardrail);
+    spec_fields_above(&fields, "margin_ratio", 1, 100, &guardrail->margin_ratio);
+    read_share(&fields, "margin", 0, &guardrail->margin_add);
+    spec_fields_above(&fields, "eta", 0, 1, &guardrail->eta);
+    if (json_fields_number(&fields, "budget_share", JSON_OPTIONAL, 0, 100, &percent)) {
+        guardrail->budget_share = spec_percent_to_share(percent);
+    }
+    spec_fields_seconds(&fields, "block", 0, HOUR, &guardrail->block_s);
+    spec_fields_seconds(&fields, "maturity", 0, HOUR, &guardrail->maturity_s);
+    return json_fields_close(&fields);
+}
+
+static enum status read_guardrails(struct json_object *value, const char *pointer, const struct slos *slos,
+                                   struct policy *policy, struct fault *fault)
+{
+    struct json_fields fields;
+    json_fields_open(&fields, value, pointer, fault);
+    for (enum sli sli = 0; sli < SLI_COUNT; sli++) {
+        const char *name = sli_name(sli);
+        struct json_object *guardrail;
+        char at[128];
+        if (!json_fields_any(&fields, name, JSON_OPTIONAL, &guardrail)) {
+            continue;
+        }
+        if (!slos->of[sli].used) {
+            spec_wrong(&fields, name,
+                       "needs an SLO: add \"%s\" with an objective to the service's SLOs, or remove this "
+                       "guardrail",
+                       name);
+            continue;
+        }
+        json_fields_pointer(&fields, name, at);
+        if (read_guardrail(guardrail, at, &policy->guardrail[sli], fault) != STATUS_OK) {
+            fields.failed = true;
+        }
+    }
+    return json_fields_close(&fields);
+}
+
+static void read_times(struct json_fields *fields, struct policy *policy)
+{
+    spec_fields_seconds(fields, "attr_wait", 0, HOUR, &policy->attr_wait_s);
+    spec_fields_seconds(fields, "shared_hold", 1, DAY, &policy->shared_hold_s);
+    spec_fields_seconds(fields, "warmup", 0, HOUR, &policy->warmup_s);
+    spec_fields_seconds(fields, "blanking", 0, HOUR, &policy->blanking_s);
+    spec_fields_seconds(fields, "blind", 1, DAY, &policy->blind_s);
+    spec_fields_seconds(fields, "paused_limit", MINUTE, 30 * DAY, &policy->paused_limit_s);
+}
+
+static void read_rules(struct json_fields *fields, struct policy *policy)
+{
+    int64_t holdback;
+    int word;
+    spec_fields_above(fields, "alpha", 0, 0.2, &policy->alpha);
+    spec_fields_above(fields, "alpha_promotion", 0, 0.5, &policy->alpha_ni);
+    if (json_fields_word(fields, "pace", JSON_OPTIONAL, pace_words, &word)) {
+        policy->pace = (enum pace)word;
+    }
+    if (json_fields_word(fields, "on_blind", JSON_OPTIONAL, blind_words, &word)) {
+        policy->on_blind = (enum blind_action)word;
+    }
+    if (json_fields_weight(fields, "holdback", JSON_OPTIONAL, 0, HOLDBACK_MAX, &holdback)) {
+        policy->holdback = (int32_t)holdback;
+    }
+    spec_fields_decimal(fields, "expected_rps", JSON_OPTIONAL, 0, RPS_MAX, 3, &policy->rps_milli);
+}
+
+/* The default ceilings are computed; a percentage must be able to say them, so that a policy that is written
+   out and read again is the same to the last bit. */
+static void settle_defaults(struct policy *policy)
+{
+    for (enum sli sli = 0; sli < SLI_COUNT; sli++) {
+        struct guardrail *guardrail = &policy->guardrail[sli];
+        if (guardrail->used) {
+            guardrail->ceiling = spec_percent_to_share(spec_share_to_percent(guardrail->ceiling));
+        }
+    }
+}
+
+enum status spec_read_policy(struct json_object *value, const char *pointer, const struct slos *slos,
+                             struct spec_policy *out, struct fault *fault)
+{
+    struct json_fields fields;
+    struct json_object *part;
+    char at[128];
+    memset(out, 0, sizeof *out);
+    policy_default(slos, &out->policy);
+    settle_defaults(&out->policy);
+    plan_default(&out->plan);
+    json_fields_open(&fields, value, pointer, fault);
+    if (json_fields_object(&fields, "guardrails", JSON_OPTIONAL, &part) &&
+        read_guardrails(part, json_fields_pointer(&fields, "guardrails", at), slos, &out->policy, fault) !=
+            STATUS_OK) {
+        fields.failed = true;
+    }
+    read_rules(&fields, &out->policy);
+    read_times(&fields, &out->policy);
+    if (json_fields_object(&fields, "source", JSON_OPTIONAL, &part) &&
+        spec_read_source(part, json_fields_pointer(&fields, "source", at), &out->source, fault) !=
+            STATUS_OK) {
+        fields.failed = true;
+    }
+    if (json_fields_object(&fields, "plan", JSON_OPTIONAL, &part)) {
+        out->has_plan = true;
+        json_fields_pointer(&fields, "plan", at);
+        if (spec_read_plan(part, at, &out->plan, fault) != STATUS_OK ||
+            spec_check_plan(&out->plan, &out->policy, at, fault) != STATUS_OK) {
+            fields.failed = true;
+        }
+    }
+    return json_fields_close(&fields);
+}
+
+static struct json_object *write_guardrail(const struct guardrail *guardrail)
+{
+    struct spec_writer writer;
+    spec_writer_begin(&writer);
+    spec_put_text(&writer, "action", action_words[guardrail->action]);
+    spec_put_number(&writer, "share", guardrail->share);
+    spec_put_number(&writer, "tolerance", guardrail->tolerance);
+    if (guardrail->ceiling > 0) {
+        spec_put_number(&writer, "ceiling", spec_share_to_percent(guardrail->ceiling));
+    } else {
+        spec_put_null(&writer, "ceiling");
+    }
+    spec_put_number(&writer, "margin_ratio", guardrail->margin_ratio);
+    if (guardrail->margin_add > 0) {
+        spec_put_number(&writer, "margin", spec_share_to_percent(guardrail->margin_add));
+    }
+    spec_put_number(&writer, "eta", guardrail->eta);
+    spec_put_number(&writer, "budget_share", spec_share_to_percent(guardrail->budget_share));
+    spec_put_ms(&writer, "block", guardrail->block_s * 1000);
+    spec_put_ms(&writer, "maturity", guardrail->maturity_s * 1000);
+    return spec_writer_end(&writer);
+}
+
+struct json_object *spec_write_policy(const struct spec_policy *spec)
+{
+    const struct policy *policy = &spec->policy;
+    struct spec_writer writer, guardrails;
+    spec_writer_begin(&guardrails);
+    for (enum sli sli = 0; sli < SLI_COUNT; sli++) {
+        if (policy->guardrail[sli].used) {
+            spec_put(&guardrails, sli_name(sli), write_guardrail(&policy->guardrail[sli]));
+        }
+    }
+    spec_writer_begin(&writer);
+    spec_put(&writer, "guardrails", spec_writer_end(&guardrails));
+    spec_put(&writer, "source", spec_write_source(&spec->source));
+    if (spec->has_plan) {
+        spec_put(&writer, "plan", spec_write_plan_input(&spec->plan));
+    }
+    spec_put_number(&writer, "alpha", policy->alpha);
+    spec_put_number(&writer, "alpha_promotion", policy->alpha_ni);
+    spec_put_text(&writer, "pace", pace_words[policy->pace]);
+    spec_put_ms(&writer, "attr_wait", policy->attr_wait_s * 1000);
+    spec_put_ms(&writer, "shared_hold", policy->shared_hold_s * 1000);
+    spec_put_ms(&writer, "warmup", policy->warmup_s * 1000);
+    spec_put_ms(&writer, "blanking", policy->blanking_s * 1000);
+    spec_put_ms(&writer, "blind", policy->blind_s * 1000);
+    spec_put_text(&writer, "on_blind", blind_words[policy->on_blind]);
+    spec_put_ms(&writer, "paused_limit", policy->paused_limit_s * 1000);
+    spec_put_integer(&writer, "holdback", policy->holdback);
+    if (policy->rps_milli > 0) {
+        spec_put_number(&writer, "expected_rps", (double)policy->rps_milli / 1000);
+    }
+    return spec_writer_end(&writer);
+}
