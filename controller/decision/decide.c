@@ -94,14 +94,15 @@ facts facts_of(const struct snapshot *s)
     bool waiting = s->phase == PHASE_PENDING || s->phase == PHASE_PAUSED;
     return judged(s) | when(s->has_stable, FACT_STABLE) | when(s->frozen, FACT_FROZEN) |
            when(s->corpora_ready, FACT_CORPORA) | when(s->step_since_ms >= 0, FACT_APPLIED) |
-           when(s->blind_since_ms >= 0, FACT_BLIND) | when(passed(s, s->blind_since_ms, s->blind_s), FACT_BLIND_OVER) |
+           when(s->blind_since_ms >= 0, FACT_BLIND) |
+           when(passed(s, s->blind_since_ms, s->blind_s), FACT_BLIND_OVER) |
            when(s->blind_rollback, FACT_ON_BLIND_ROLLBACK) | when(s->alarms != 0, FACT_ALARM) |
            when(s->notices != 0, FACT_NOTICE) |
            when(s->deadline_s > 0 && passed(s, s->step_entered_ms, s->deadline_s), FACT_DEADLINE) |
            when(waiting && passed(s, s->phase_since_ms, s->paused_limit_s), FACT_WAITED) |
            when(passed(s, s->step_since_ms, s->bake_s), FACT_DWELLED) |
-           when(s->step_requests > 0 && s->step_requests >= s->min_requests, FACT_REQUESTS) | when(s->proven, FACT_PROVEN) |
-           when(s->idle, FACT_IDLE) | when(s->pace_time, FACT_PACE_TIME) |
+           when(s->step_requests > 0 && s->step_requests >= s->min_requests, FACT_REQUESTS) |
+           when(s->proven, FACT_PROVEN) | when(s->idle, FACT_IDLE) | when(s->pace_time, FACT_PACE_TIME) |
            when(s->step + 1 >= s->steps, FACT_NEXT_LAST) | when(s->new_weight < s->weight, FACT_LOWER) |
            when(s->phase == PHASE_PAUSED && s->resume_phase == PHASE_PENDING, FACT_RESUMES_PENDING) |
            when(s->phase == PHASE_PAUSED && s->resume_phase == PHASE_BAKING, FACT_RESUMES_BAKING);
@@ -109,8 +110,8 @@ facts facts_of(const struct snapshot *s)
 
 static bool matches(const struct rule *rule, const struct snapshot *snapshot, enum verb verb, facts known)
 {
-    return rule->verb == verb && (rule->phases & 1u << snapshot->phase) != 0 && (known & rule->need) == rule->need &&
-           (known & rule->forbid) == 0;
+    return rule->verb == verb && (rule->phases & 1u << snapshot->phase) != 0 &&
+           (known & rule->need) == rule->need && (known & rule->forbid) == 0;
 }
 
 struct decision decide(const struct snapshot *snapshot, enum verb verb)
@@ -122,7 +123,8 @@ struct decision decide(const struct snapshot *snapshot, enum verb verb)
             rule = rules_row(i);
     assert(rule != NULL); /* the last rows of each verb have no guards; tests/unit holds the table to it */
 
-    struct decision decision = {.rule = rule, .phase = (enum phase)snapshot->phase, .step = (int32_t)snapshot->step};
+    struct decision decision = {
+        .rule = rule, .phase = (enum phase)snapshot->phase, .step = (int32_t)snapshot->step};
     if (rule->next == NEXT_RESUME)
         decision.phase = (enum phase)snapshot->resume_phase;
     else if (rule->next != NEXT_STAY)

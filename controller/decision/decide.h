@@ -1,5 +1,5 @@
-/* The rollout table: what a rollout does on a tick or a command, given the facts. Pure. Every change of a rollout goes
-   through decide(), and every stored event names the row that fired. */
+/* The rollout table: what a rollout does on a tick or a command, given the facts. Pure. Every change of a
+   rollout goes through decide(), and every stored event names the row that fired. */
 #pragma once
 
 #include "decision/evidence.h"
@@ -51,16 +51,16 @@ enum verb {
 const char *verb_name(enum verb verb);
 bool verb_parse(const char *text, enum verb *out);
 
-/* Everything a decision looks at. Times are ms since the rollout was created, -1 = never. It is stored with each decision
-   and read back by a replay: X(type, name), type one of int, num, bool. */
+/* Everything a decision looks at. Times are ms since the rollout was created, -1 = never. It is stored with
+   each decision and read back by a replay: X(type, name), type one of int, num, bool. */
 #define SNAPSHOT_TABLE(X)                                                                                    \
     X(int, now_ms)                                                                                           \
-    X(int, phase)          /* enum phase */                                                                  \
-    X(int, resume_phase)   /* enum phase; only while paused */                                               \
-    X(int, step)           /* 0 while pending, then 1 .. steps */                                            \
+    X(int, phase)        /* enum phase */                                                                    \
+    X(int, resume_phase) /* enum phase; only while paused */                                                 \
+    X(int, step)         /* 0 while pending, then 1 .. steps */                                              \
     X(int, steps)                                                                                            \
-    X(int, weight)         /* of the canary now, 1/10,000 */                                                 \
-    X(int, new_weight)     /* of the command set-weight */                                                   \
+    X(int, weight)     /* of the canary now, 1/10,000 */                                                     \
+    X(int, new_weight) /* of the command set-weight */                                                       \
     X(int, phase_since_ms)                                                                                   \
     X(int, step_entered_ms) /* when the step's weight was written */                                         \
     X(int, step_since_ms)   /* when the gateways had applied it */                                           \
@@ -68,7 +68,7 @@ bool verb_parse(const char *text, enum verb *out);
     X(int, bake_s)          /* of the present step, as the plan has it ... */                                \
     X(int, deadline_s)                                                                                       \
     X(int, min_requests)                                                                                     \
-    X(int, step_requests)   /* canary requests counted in this step */                                       \
+    X(int, step_requests) /* canary requests counted in this step */                                         \
     X(int, paused_limit_s)                                                                                   \
     X(int, blind_s)                                                                                          \
     X(bool, blind_rollback) /* policy on_blind */                                                            \
@@ -76,16 +76,16 @@ bool verb_parse(const char *text, enum verb *out);
     X(bool, has_stable)                                                                                      \
     X(bool, frozen)                                                                                          \
     X(bool, corpora_ready)                                                                                   \
-    X(int, judgement)       /* enum judgement_action */                                                      \
+    X(int, judgement) /* enum judgement_action */                                                            \
     X(int, judgement_reason)                                                                                 \
-    X(int, lead)            /* enum sli */                                                                   \
+    X(int, lead) /* enum sli */                                                                              \
     X(num, log_g_rel)                                                                                        \
     X(num, log_g_all)                                                                                        \
     X(bool, proven)                                                                                          \
-    X(bool, idle)           /* no block of evidence is open */                                               \
-    X(int, alarms)          /* guardrails with action pause that have failed and were not yet acted on */    \
-    X(int, notices)         /* the same for notify */                                                        \
-    X(int, muted)           /* set of SLIs */
+    X(bool, idle)   /* no block of evidence is open */                                                       \
+    X(int, alarms)  /* guardrails with action pause that have failed and were not yet acted on */            \
+    X(int, notices) /* the same for notify */                                                                \
+    X(int, muted)   /* set of SLIs */
 
 typedef int64_t snapshot_int;
 typedef double snapshot_num;
@@ -143,9 +143,9 @@ enum effect {
     EFFECT_ROUTE_PROMOTE = 1 << 2, /* the release becomes stable, and gets everything */
     EFFECT_ROUTE_WEIGHT = 1 << 3,  /* canary gets the weight of the command */
     EFFECT_QUARANTINE = 1 << 4,
-    EFFECT_UNPROVEN = 1 << 5,      /* from now on the rollout is labelled unproven */
-    EFFECT_PAGE = 1 << 6,          /* somebody must look: the event says so */
-    EFFECT_DRAIN = 1 << 7,         /* open no new block of evidence */
+    EFFECT_UNPROVEN = 1 << 5, /* from now on the rollout is labelled unproven */
+    EFFECT_PAGE = 1 << 6,     /* somebody must look: the event says so */
+    EFFECT_DRAIN = 1 << 7,    /* open no new block of evidence */
     EFFECT_MUTE = 1 << 8,
     EFFECT_RETRY = 1 << 9,         /* a new rollout of the same release and plan */
     EFFECT_REFUSE = 1 << 10,       /* the command is refused: 409, the sentence is the detail */
@@ -159,15 +159,15 @@ enum effect {
 enum next_phase { NEXT_STAY = -1, NEXT_RESUME = -2 }; /* else an enum phase */
 
 struct rule {
-    const char *id;       /* stable for ever; stored with events */
-    unsigned phases;      /* set of 1 << PHASE_... */
+    const char *id;  /* stable for ever; stored with events */
+    unsigned phases; /* set of 1 << PHASE_... */
     enum verb verb;
     facts need, forbid;
     int next;             /* enum phase or enum next_phase */
     unsigned effects;     /* set of enum effect */
     const char *event;    /* type of the event; NULL = none is written */
     const char *sentence; /* for the operator; {lead} {weight} {step} ... are filled in by rollout/reason.h */
-    const char *next_step;/* what to do now, for refusals and pages; NULL = nothing */
+    const char *next_step; /* what to do now, for refusals and pages; NULL = nothing */
 };
 
 size_t rules_count(void);
@@ -176,8 +176,8 @@ const struct rule *rules_find(const char *id); /* NULL if there is none */
 
 struct decision {
     const struct rule *rule;
-    enum phase phase;    /* after the decision; == before when it stays */
-    int32_t step;        /* after */
+    enum phase phase; /* after the decision; == before when it stays */
+    int32_t step;     /* after */
 };
 
 /* The first row whose phases, verb and facts match. There is always one. */

@@ -1,5 +1,5 @@
-/* The rollout table. First match wins. Ids never change their meaning; the golden dump in tests/unit makes each edit of a
-   row a reviewable difference. */
+/* The rollout table. First match wins. Ids never change their meaning; the golden dump in tests/unit makes
+   each edit of a row a reviewable difference. */
 #include "decision/decide.h"
 
 #include <string.h>
@@ -13,9 +13,10 @@
 #define ANY       (LIVE | ENDED)
 
 static const struct rule rules[] = {
-    /* --- leaving: needs no metric, gate or lease, and nothing stands before it ------------------------------------- */
-    {"abort.ended", ENDED, VERB_ABORT, 0, 0, NEXT_STAY, 0, NULL, "This rollout has ended; there is nothing to abort.",
-     NULL},
+    /* --- leaving: needs no metric, gate or lease, and nothing stands before it
+       ------------------------------------- */
+    {"abort.ended", ENDED, VERB_ABORT, 0, 0, NEXT_STAY, 0, NULL,
+     "This rollout has ended; there is nothing to abort.", NULL},
     {"abort", LIVE, VERB_ABORT, 0, 0, PHASE_ABORTED, EFFECT_ROUTE_STABLE, "rollout.aborted",
      "Aborted by hand; all traffic goes to {stable}.", NULL},
     {"rollback.ended", ENDED, VERB_ROLLBACK, 0, 0, NEXT_STAY, 0, NULL, "This rollout has ended.", NULL},
@@ -25,7 +26,8 @@ static const struct rule rules[] = {
     {"supersede", LIVE, VERB_SUPERSEDE, 0, 0, PHASE_ABORTED, EFFECT_ROUTE_STABLE, "rollout.aborted",
      "Superseded by a newer rollout.", NULL},
 
-    /* --- evidence -------------------------------------------------------------------------------------------------- */
+    /* --- evidence
+       -------------------------------------------------------------------------------------------------- */
     {"evidence.worse", SERVING, VERB_TICK, F(STABLE) | F(WORSE), 0, PHASE_ROLLED_BACK,
      EFFECT_ROUTE_STABLE | EFFECT_QUARANTINE | EFFECT_PAGE, "rollout.rolled_back",
      "Rolled back: {release} is worse than {stable} in {lead}. {evidence}",
@@ -36,36 +38,49 @@ static const struct rule rules[] = {
      "Read 'serin explain' for the counts; mend the release and roll out the new one."},
     {"evidence.shared_cause", SERVING, VERB_TICK, F(STABLE) | F(SHARED_CAUSE), 0, PHASE_ROLLED_BACK,
      EFFECT_ROUTE_STABLE | EFFECT_PAGE, "rollout.rolled_back",
-     "Back to {stable} without blame (shared_cause): both releases have been above the ceiling in {lead} since the "
+     "Back to {stable} without blame (shared_cause): both releases have been above the ceiling in {lead} "
+     "since the "
      "weight was raised. {evidence}",
      "Look for what both share: the provider, a quota, a cache. Then 'serin rollout retry'."},
     {"evidence.first", P(PROGRESSING) | P(BAKING), VERB_TICK, F(WORSE), F(STABLE), PHASE_PAUSED, EFFECT_PAGE,
-     "rollout.paused", "Paused: the first release breaks its ceiling in {lead}, and there is none to go back to. {evidence}",
+     "rollout.paused",
+     "Paused: the first release breaks its ceiling in {lead}, and there is none to go back to. {evidence}",
      "Roll out a mended release with --supersede, or abort to serve nothing."},
-    {"evidence.first_ceiling", P(PROGRESSING) | P(BAKING), VERB_TICK, F(CEILING), F(STABLE), PHASE_PAUSED, EFFECT_PAGE,
-     "rollout.paused", "Paused: the first release breaks its ceiling in {lead}, and there is none to go back to. {evidence}",
+    {"evidence.first_ceiling", P(PROGRESSING) | P(BAKING), VERB_TICK, F(CEILING), F(STABLE), PHASE_PAUSED,
+     EFFECT_PAGE, "rollout.paused",
+     "Paused: the first release breaks its ceiling in {lead}, and there is none to go back to. {evidence}",
      "Roll out a mended release with --supersede, or abort to serve nothing."},
 
-    /* --- missing data never advance; they hold for a bounded time --------------------------------------------------- */
-    {"blind.rollback", SERVING, VERB_TICK, F(STABLE) | F(BLIND_OVER) | F(ON_BLIND_ROLLBACK), 0, PHASE_ROLLED_BACK,
-     EFFECT_ROUTE_STABLE | EFFECT_PAGE, "rollout.rolled_back",
+    {"evidence.first_shared", P(PROGRESSING) | P(BAKING), VERB_TICK, F(SHARED_CAUSE), F(STABLE), PHASE_PAUSED,
+     EFFECT_PAGE, "rollout.paused",
+     "Paused: {lead} has been above its ceiling for long, and there is no release to go back to. {evidence}",
+     "Look at the provider; then resume, or roll out a mended release with --supersede."},
+
+    /* --- missing data never advance; they hold for a bounded time
+       --------------------------------------------------- */
+    {"blind.rollback", SERVING, VERB_TICK, F(STABLE) | F(BLIND_OVER) | F(ON_BLIND_ROLLBACK), 0,
+     PHASE_ROLLED_BACK, EFFECT_ROUTE_STABLE | EFFECT_PAGE, "rollout.rolled_back",
      "Back to {stable}: no data about {release} for {blind}, and the policy says to roll back then.",
      "Bring the reports or metrics back, then 'serin rollout retry'."},
     {"blind.pause", ADVANCING, VERB_TICK, F(BLIND_OVER), 0, PHASE_PAUSED, EFFECT_PAGE, "rollout.paused",
      "Paused: no data about {release} for {blind}.",
      "Bring the reports or metrics back, then 'serin rollout resume'; or abort."},
-    {"alarm.pause", ADVANCING, VERB_TICK, F(ALARM), 0, PHASE_PAUSED, EFFECT_PAGE | EFFECT_ALARM, "rollout.paused",
-     "Paused: the guardrail {alarms} has failed, and its action is to pause.",
+    {"alarm.pause", ADVANCING, VERB_TICK, F(ALARM), 0, PHASE_PAUSED, EFFECT_PAGE | EFFECT_ALARM,
+     "rollout.paused", "Paused: the guardrail {alarms} has failed, and its action is to pause.",
      "Read 'serin explain'; then resume or abort."},
-    {"alarm.notice", SERVING, VERB_TICK, F(NOTICE), 0, NEXT_STAY, EFFECT_PAGE | EFFECT_ALARM, "rollout.noticed",
-     "The guardrail {notices} has failed; its action is only to say so.", "Read 'serin explain'."},
+    {"alarm.notice", SERVING, VERB_TICK, F(NOTICE), 0, NEXT_STAY, EFFECT_PAGE | EFFECT_ALARM,
+     "rollout.noticed", "The guardrail {notices} has failed; its action is only to say so.",
+     "Read 'serin explain'."},
 
-    /* --- nothing hangs ---------------------------------------------------------------------------------------------- */
-    {"paused.limit", P(PAUSED), VERB_TICK, F(STABLE) | F(WAITED), 0, PHASE_ABORTED, EFFECT_ROUTE_STABLE | EFFECT_PAGE,
-     "rollout.aborted", "Aborted: paused for longer than {paused_limit}.", "'serin rollout retry' starts it anew."},
+    /* --- nothing hangs
+       ---------------------------------------------------------------------------------------------- */
+    {"paused.limit", P(PAUSED), VERB_TICK, F(STABLE) | F(WAITED), 0, PHASE_ABORTED,
+     EFFECT_ROUTE_STABLE | EFFECT_PAGE, "rollout.aborted", "Aborted: paused for longer than {paused_limit}.",
+     "'serin rollout retry' starts it anew."},
     {"paused", P(PAUSED), VERB_TICK, 0, 0, NEXT_STAY, 0, NULL, "", NULL},
     {"pending.limit", P(PENDING), VERB_TICK, F(WAITED), 0, PHASE_ABORTED, EFFECT_ROUTE_STABLE | EFFECT_PAGE,
-     "rollout.aborted", "Aborted: pending for longer than {paused_limit}.", "'serin rollout retry' starts it anew."},
+     "rollout.aborted", "Aborted: pending for longer than {paused_limit}.",
+     "'serin rollout retry' starts it anew."},
     {"frozen", P(PENDING) | ADVANCING, VERB_TICK, F(FROZEN), 0, NEXT_STAY, 0, NULL,
      "Holding: advances are frozen everywhere.", NULL},
     {"pending.corpus", P(PENDING), VERB_TICK, 0, F(CORPORA), NEXT_STAY, 0, NULL,
@@ -73,15 +88,18 @@ static const struct rule rules[] = {
     {"start.first", P(PENDING), VERB_TICK, 0, F(STABLE), PHASE_BAKING,
      EFFECT_LAST_STEP | EFFECT_ROUTE_STEP | EFFECT_UNPROVEN, "rollout.advanced",
      "The first release of the service takes all traffic; only its ceilings watch it.", NULL},
-    {"start.bake", P(PENDING), VERB_TICK, F(NEXT_LAST), 0, PHASE_BAKING, EFFECT_FIRST_STEP | EFFECT_ROUTE_STEP,
-     "rollout.advanced", "Started: the plan goes to {weight} at once.", NULL},
+    {"start.bake", P(PENDING), VERB_TICK, F(NEXT_LAST), 0, PHASE_BAKING,
+     EFFECT_FIRST_STEP | EFFECT_ROUTE_STEP, "rollout.advanced", "Started: the plan goes to {weight} at once.",
+     NULL},
     {"start", P(PENDING), VERB_TICK, 0, 0, PHASE_PROGRESSING, EFFECT_FIRST_STEP | EFFECT_ROUTE_STEP,
      "rollout.advanced", "Started at {weight}.", NULL},
     {"step.deadline", P(PROGRESSING), VERB_TICK, F(DEADLINE), 0, PHASE_PAUSED, EFFECT_PAGE, "rollout.paused",
      "Paused: step {step} has not been proven within {deadline}.",
      "Read 'serin explain' for what is missing; then resume, promote or abort."},
 
-    /* --- holding ------------------------------------------------------------------------------------------------------ */
+    /* --- holding
+       ------------------------------------------------------------------------------------------------------
+     */
     {"step.applying", ADVANCING, VERB_TICK, 0, F(APPLIED), NEXT_STAY, 0, NULL,
      "Waiting for the gateways to apply {weight}.", NULL},
     {"hold.shared", ADVANCING, VERB_TICK, F(SHARED), 0, NEXT_STAY, EFFECT_PAGE, "rollout.held",
@@ -104,11 +122,14 @@ static const struct rule rules[] = {
     {"step.drain", P(PROGRESSING), VERB_TICK, 0, F(IDLE), NEXT_STAY, EFFECT_DRAIN, NULL,
      "Step {step} of {steps} at {weight}: done; closing the last blocks of evidence.", NULL},
 
-    /* --- advancing along the plan --------------------------------------------------------------------------------------- */
+    /* --- advancing along the plan
+       --------------------------------------------------------------------------------------- */
     {"advance.bake", P(PROGRESSING), VERB_TICK, F(PROVEN) | F(NEXT_LAST), 0, PHASE_BAKING,
-     EFFECT_NEXT_STEP | EFFECT_ROUTE_STEP, "rollout.advanced", "Proven in step {step}; baking at {next_weight}.", NULL},
-    {"advance", P(PROGRESSING), VERB_TICK, F(PROVEN), 0, PHASE_PROGRESSING, EFFECT_NEXT_STEP | EFFECT_ROUTE_STEP,
-     "rollout.advanced", "Proven in step {step}; on to {next_weight}.", NULL},
+     EFFECT_NEXT_STEP | EFFECT_ROUTE_STEP, "rollout.advanced",
+     "Proven in step {step}; baking at {next_weight}.", NULL},
+    {"advance", P(PROGRESSING), VERB_TICK, F(PROVEN), 0, PHASE_PROGRESSING,
+     EFFECT_NEXT_STEP | EFFECT_ROUTE_STEP, "rollout.advanced", "Proven in step {step}; on to {next_weight}.",
+     NULL},
     {"advance.time_bake", P(PROGRESSING), VERB_TICK, F(NEXT_LAST), 0, PHASE_BAKING,
      EFFECT_NEXT_STEP | EFFECT_ROUTE_STEP | EFFECT_UNPROVEN, "rollout.advanced",
      "Advanced by time, unproven; baking at {next_weight}.", NULL},
@@ -119,25 +140,29 @@ static const struct rule rules[] = {
      "Baking at {weight}: less than {bake} so far.", NULL},
     {"bake.requests", P(BAKING), VERB_TICK, 0, F(REQUESTS), NEXT_STAY, 0, NULL,
      "Baking at {weight}: {requests} of {min_requests} canary requests so far.", NULL},
-    {"bake.done", P(BAKING), VERB_TICK, F(PROVEN), 0, PHASE_COMPLETED, EFFECT_ROUTE_PROMOTE, "rollout.completed",
-     "Completed: {release} is proven and is now the stable release.", NULL},
+    {"bake.done", P(BAKING), VERB_TICK, F(PROVEN), 0, PHASE_COMPLETED, EFFECT_ROUTE_PROMOTE,
+     "rollout.completed", "Completed: {release} is proven and is now the stable release.", NULL},
     {"bake.time", P(BAKING), VERB_TICK, 0, 0, PHASE_COMPLETED, EFFECT_ROUTE_PROMOTE | EFFECT_UNPROVEN,
      "rollout.completed",
-     "Completed: nothing failed during the bake, and {release} is now the stable release; the bake itself is unproven.",
+     "Completed: nothing failed during the bake, and {release} is now the stable release; the bake itself is "
+     "unproven.",
      NULL},
     {"ended", ENDED, VERB_TICK, 0, 0, NEXT_STAY, 0, NULL, "", NULL},
 
-    /* --- commands --------------------------------------------------------------------------------------------------------- */
+    /* --- commands
+       ---------------------------------------------------------------------------------------------------------
+     */
     {"pause", P(PENDING) | ADVANCING, VERB_PAUSE, 0, 0, PHASE_PAUSED, 0, "rollout.paused",
      "Paused by hand; the weight stays at {weight}.", NULL},
     {"pause.again", P(PAUSED), VERB_PAUSE, 0, 0, NEXT_STAY, 0, NULL, "It is paused already.", NULL},
-    {"pause.ended", ENDED, VERB_PAUSE, 0, 0, NEXT_STAY, EFFECT_REFUSE, NULL, "This rollout has ended as {phase}.",
-     "Start a new one with 'serin rollout start'."},
+    {"pause.ended", ENDED, VERB_PAUSE, 0, 0, NEXT_STAY, EFFECT_REFUSE, NULL,
+     "This rollout has ended as {phase}.", "Start a new one with 'serin rollout start'."},
     {"resume", P(PAUSED), VERB_RESUME, 0, 0, NEXT_RESUME, EFFECT_RESTART_STEP, "rollout.resumed",
      "Resumed by hand.", NULL},
-    {"resume.running", P(PENDING) | ADVANCING, VERB_RESUME, 0, 0, NEXT_STAY, 0, NULL, "It is not paused.", NULL},
-    {"resume.ended", ENDED, VERB_RESUME, 0, 0, NEXT_STAY, EFFECT_REFUSE, NULL, "This rollout has ended as {phase}.",
-     "'serin rollout retry' starts it anew."},
+    {"resume.running", P(PENDING) | ADVANCING, VERB_RESUME, 0, 0, NEXT_STAY, 0, NULL, "It is not paused.",
+     NULL},
+    {"resume.ended", ENDED, VERB_RESUME, 0, 0, NEXT_STAY, EFFECT_REFUSE, NULL,
+     "This rollout has ended as {phase}.", "'serin rollout retry' starts it anew."},
 
     {"promote.frozen", LIVE, VERB_PROMOTE, F(FROZEN), 0, NEXT_STAY, EFFECT_REFUSE, NULL,
      "Advances are frozen everywhere.", "Lift the freeze with 'serin freeze --lift' first."},
@@ -147,11 +172,13 @@ static const struct rule rules[] = {
      EFFECT_LAST_STEP | EFFECT_ROUTE_STEP | EFFECT_UNPROVEN, "rollout.advanced",
      "Promoted by hand: the first release of the service takes all traffic.", NULL},
     {"promote.pending_bake", P(PENDING), VERB_PROMOTE, F(NEXT_LAST), 0, PHASE_BAKING,
-     EFFECT_FIRST_STEP | EFFECT_ROUTE_STEP, "rollout.advanced", "Promoted by hand: started at {next_weight}.", NULL},
-    {"promote.pending", P(PENDING), VERB_PROMOTE, 0, 0, PHASE_PROGRESSING, EFFECT_FIRST_STEP | EFFECT_ROUTE_STEP,
-     "rollout.advanced", "Promoted by hand: started at {next_weight}.", NULL},
-    {"promote.paused_pending", P(PAUSED), VERB_PROMOTE, F(RESUMES_PENDING), 0, NEXT_RESUME, EFFECT_RESTART_STEP, "rollout.resumed",
-     "Resumed by hand.", NULL},
+     EFFECT_FIRST_STEP | EFFECT_ROUTE_STEP, "rollout.advanced", "Promoted by hand: started at {next_weight}.",
+     NULL},
+    {"promote.pending", P(PENDING), VERB_PROMOTE, 0, 0, PHASE_PROGRESSING,
+     EFFECT_FIRST_STEP | EFFECT_ROUTE_STEP, "rollout.advanced", "Promoted by hand: started at {next_weight}.",
+     NULL},
+    {"promote.paused_pending", P(PAUSED), VERB_PROMOTE, F(RESUMES_PENDING), 0, NEXT_RESUME,
+     EFFECT_RESTART_STEP, "rollout.resumed", "Resumed by hand.", NULL},
     {"promote.paused_done", P(PAUSED), VERB_PROMOTE, F(RESUMES_BAKING), 0, PHASE_COMPLETED,
      EFFECT_ROUTE_PROMOTE | EFFECT_UNPROVEN, "rollout.completed",
      "Promoted by hand: {release} is now the stable release; its bake was cut short.", NULL},
@@ -162,9 +189,10 @@ static const struct rule rules[] = {
      EFFECT_NEXT_STEP | EFFECT_ROUTE_STEP | EFFECT_UNPROVEN, "rollout.advanced",
      "Promoted by hand past step {step}; on to {next_weight}.", NULL},
     {"promote.done", P(BAKING), VERB_PROMOTE, 0, 0, PHASE_COMPLETED, EFFECT_ROUTE_PROMOTE | EFFECT_UNPROVEN,
-     "rollout.completed", "Promoted by hand: {release} is now the stable release; its bake was cut short.", NULL},
-    {"promote.ended", ENDED, VERB_PROMOTE, 0, 0, NEXT_STAY, EFFECT_REFUSE, NULL, "This rollout has ended as {phase}.",
-     "'serin rollout retry' starts it anew."},
+     "rollout.completed", "Promoted by hand: {release} is now the stable release; its bake was cut short.",
+     NULL},
+    {"promote.ended", ENDED, VERB_PROMOTE, 0, 0, NEXT_STAY, EFFECT_REFUSE, NULL,
+     "This rollout has ended as {phase}.", "'serin rollout retry' starts it anew."},
 
     {"promote_full.frozen", LIVE, VERB_PROMOTE_FULL, F(FROZEN), 0, NEXT_STAY, EFFECT_REFUSE, NULL,
      "Advances are frozen everywhere.", "Lift the freeze with 'serin freeze --lift' first."},
@@ -187,16 +215,17 @@ static const struct rule rules[] = {
     {"set_weight.ended", ENDED, VERB_SET_WEIGHT, 0, 0, NEXT_STAY, EFFECT_REFUSE, NULL,
      "This rollout has ended as {phase}.", "Look at 'serin routes'."},
 
-    {"mute", LIVE, VERB_MUTE, 0, 0, NEXT_STAY, EFFECT_MUTE, "rollout.muted", "The guardrail {muted} is muted until {until}.",
-     NULL},
-    {"mute.ended", ENDED, VERB_MUTE, 0, 0, NEXT_STAY, EFFECT_REFUSE, NULL, "This rollout has ended as {phase}.",
-     "There is nothing to mute."},
+    {"mute", LIVE, VERB_MUTE, 0, 0, NEXT_STAY, EFFECT_MUTE, "rollout.muted",
+     "The guardrail {muted} is muted until {until}.", NULL},
+    {"mute.ended", ENDED, VERB_MUTE, 0, 0, NEXT_STAY, EFFECT_REFUSE, NULL,
+     "This rollout has ended as {phase}.", "There is nothing to mute."},
 
-    {"retry", P(ABORTED) | P(ROLLED_BACK), VERB_RETRY, 0, 0, NEXT_STAY, EFFECT_RETRY, NULL, "Started anew.", NULL},
+    {"retry", P(ABORTED) | P(ROLLED_BACK), VERB_RETRY, 0, 0, NEXT_STAY, EFFECT_RETRY, NULL, "Started anew.",
+     NULL},
     {"retry.live", LIVE, VERB_RETRY, 0, 0, NEXT_STAY, EFFECT_REFUSE, NULL, "This rollout is live ({phase}).",
      "Abort it first, or let it go on."},
-    {"retry.completed", P(COMPLETED), VERB_RETRY, 0, 0, NEXT_STAY, EFFECT_REFUSE, NULL, "This rollout was completed.",
-     "There is nothing to retry."},
+    {"retry.completed", P(COMPLETED), VERB_RETRY, 0, 0, NEXT_STAY, EFFECT_REFUSE, NULL,
+     "This rollout was completed.", "There is nothing to retry."},
 };
 
 size_t rules_count(void)

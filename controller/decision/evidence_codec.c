@@ -1,0 +1,195 @@
+/* Evidence as bytes: "SEV", version, number of SLIs, then every field one by one, little-endian, doubles as
+   their bits. One list of the fields serves both ways. */
+#include "decision/evidence.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { VERSION = 1, HEADER = 5 };
+
+struct codec {
+    unsigned char *out;        /* writing */
+    const unsigned char *data; /* reading; NULL when writing */
+    size_t at, length;
+    bool bad;
+};
+
+static uint64_t word(struct codec *codec, uint64_t value, size_t bytes)
+{
+    if (codec->bad || bytes > codec->length - codec->at) {
+        codec->bad = true;
+        return value;
+    }
+    if (codec->data == NULL) {
+        for (size_t i = 0; i < bytes; i++)
+            codec->out[codec->at++] = (unsigned char)(value >> 8 * i);
+        return value;
+    }
+    value = 0;
+    for (size_t i = 0; i < bytes; i++)
+        value |= (uint64_t)codec->data[codec->at++] << 8 * i;
+    return value;
+}
+
+static void any(struct codec *codec, double *x)
+{
+    uint64_t bits;
+    memcpy(&bits, x, sizeof bits);
+    bits = word(codec, bits, sizeof bits);
+    memcpy(x, &bits, sizeof bits);
+}
+
+static void number(struct codec *codec, double *x) /* finite */
+{
+    any(codec, x);
+    codec->bad |= !isfinite(*x);
+}
+
+static void logarithm(struct codec *codec, double *x) /* finite or -inf */
+{
+    any(codec, x);
+    codec->bad |= !isfinite(*x) && *x != -INFINITY;
+}
+
+static void numbers(struct codec *codec, double *x, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        number(codec, &x[i]);
+}
+
+static void int64(struct codec *codec, int64_t *x)
+{
+    uint64_t bits = word(codec, (uint64_t)*x, sizeof bits);
+    memcpy(x, &bits, sizeof bits);
+}
+
+static void int32(struct codec *codec, int32_t *x)
+{
+    uint32_t bits = (uint32_t)word(codec, (uint32_t)*x, sizeof bits);
+    memcpy(x, &bits, sizeof bits);
+}
+
+static void truth(struct codec *codec, bool *x)
+{
+    uint64_t value = word(codec, *x, 1);
+    codec->bad |= value > 1;
+    *x = value == 1;
+}
+
+/* One of 0 .. count - 1. */
+static int choice(struct codec *codec, int value, int count)
+{
+    uint64_t read = word(codec, (uint64_t)value, 1);
+    codec->bad |= read >= (uint64_t)count;
+    return codec->bad ? 0 : (int)read;
+}
+
+static void counts(struct codec *codec, struct counts *x)
+{
+    int64(codec, &x->n_c);
+    int64(codec, &x->k_c);
+    int64(codec, &x->n_b);
+    int64(codec, &x->k_b);
+    codec->bad |= x->k_c < 0 || x->k_c > x->n_c || x->k_b < 0 || x->k_b > x->n_b;
+}
+
+static void lane(struct codec *codec, struct evidence_lane *x)
+{
+    for (int j = 0; j < EVIDENCE_GRID; j++)
+        logarithm(codec, &x->log_m[j]);
+    number(codec, &x->mass.u);
+    number(codec, &x->mass.origin);
+    number(codec, &x->mass.t_prev);
+    int32(codec, &x->mass.steps_left);
+}
+
+static void sli_fields(struct codec *codec, struct sli_evidence *x)
+{
+    lane(codec, &x->relative);
+    lane(codec, &x->absolute);
+    numbers(codec, x->stable, EVIDENCE_GRID);
+    numbers(codec, x->canary, EVIDENCE_GRID);
+    numbers(codec, x->worse, EVIDENCE_GRID);
+    numbers(codec, x->budget_y, EVIDENCE_BUDGET_GRID);
+    number(codec, &x->budget_x);
+    numbers(codec, x->ni_ratio, 2);
+    number(codec, &x->ni_add);
+    number(codec, &x->ni_bad);
+    number(codec, &x->ni_seen);
+    number(codec, &x->stable_bad);
+    number(codec, &x->stable_seen);
+    number(codec, &x->block_start);
+    number(codec, &x->block_end);
+    number(codec, &x->block_last);
+    counts(codec, &x->open);
+    truth(codec, &x->open_step);
+    truth(codec, &x->step_pending);
+    number(codec, &x->shared_since);
+    number(codec, &x->last_sick);
+    truth(codec, &x->sick);
+    truth(codec, &x->sick_before);
+    int32(codec, &x->weight);
+    int32(codec, &x->step);
+    int32(codec, &x->weight_next);
+    number(codec, &x->weight_seen);
+    counts(codec, &x->total);
+    counts(codec, &x->step_total);
+    number(codec, &x->last_tick);
+    int64(codec, &x->invalid_ticks);
+    int64(codec, &x->rows_dropped);
+    truth(codec, &x->failed);
+}
+
+static void rollout_fields(struct codec *codec, struct evidence *x)
+{
+    int32(codec, &x->weights);
+    codec->bad |= x->weights < 0 || x->weights > EVIDENCE_WEIGHTS_MAX;
+    for (int32_t i = 0; !codec->bad && i < x->weights; i++) {
+        number(codec, &x->weight[i].at_s);
+        int32(codec, &x->weight[i].weight);
+        truth(codec, &x->weight[i].raised);
+    }
+    int32(codec, &x->planned_weights);
+    codec->bad |= x->planned_weights < 1;
+    number(codec, &x->tick_s);
+    number(codec, &x->rps);
+    number(codec, &x->rps_next);
+    number(codec, &x->rps_tick);
+    number(codec, &x->breach_since);
+    number(codec, &x->now_s);
+    number(codec, &x->canary_since);
+    x->latched.action = (enum judgement_action)choice(codec, (int)x->latched.action, JUDGE_ROLLBACK + 1);
+    x->latched.reason = (enum judgement_reason)choice(codec, (int)x->latched.reason, REASON_BUDGET + 1);
+    x->latched.lead = (enum sli)choice(codec, (int)x->latched.lead, SLI_COUNT);
+    number(codec, &x->latched.log_g_rel);
+    number(codec, &x->latched.log_g_all);
+}
+
+size_t evidence_encode(const struct evidence *evidence, unsigned char out[EVIDENCE_CODEC_MAX])
+{
+    struct evidence copy = *evidence;
+    struct codec codec = {.out = out, .length = EVIDENCE_CODEC_MAX};
+    memcpy(out, (unsigned char[HEADER]){'S', 'E', 'V', VERSION, SLI_COUNT}, HEADER);
+    codec.at = HEADER;
+    rollout_fields(&codec, &copy);
+    for (int i = 0; i < SLI_COUNT; i++)
+        sli_fields(&codec, &copy.sli[i]);
+    return codec.at;
+}
+
+bool evidence_decode(const unsigned char *data, size_t length, struct evidence *out)
+{
+    struct codec codec = {.data = data, .at = HEADER, .length = length};
+    if (length < HEADER || memcmp(data, (unsigned char[]){'S', 'E', 'V', VERSION}, 4) != 0 ||
+        data[4] > SLI_COUNT)
+        return false;
+    memset(out, 0, sizeof *out);
+    rollout_fields(&codec, out);
+    for (int i = 0; !codec.bad && i < SLI_COUNT; i++) {
+        evidence_sli_init(&out->sli[i], out->planned_weights);
+        if (i < data[4])
+            sli_fields(&codec, &out->sli[i]);
+        codec.bad |= out->sli[i].weight_next < 0 || out->sli[i].weight_next > out->weights;
+    }
+    return !codec.bad && codec.at == length;
+}

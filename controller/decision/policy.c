@@ -1,0 +1,72 @@
+/* Defaults, and what follows from a plan. */
+#include "decision/policy.h"
+
+#include <string.h>
+
+static int64_t larger(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+static void guardrail_default(const struct slo *slo, enum sli sli, struct guardrail *out)
+{
+    double allowed_share = (1e6 - (double)slo->objective_ppm) / 1e6;
+    *out = (struct guardrail){.used = true,
+                              .action = ACTION_ROLLBACK,
+                              .share = 1,
+                              .tolerance = 1.10,
+                              .ceiling = 1.5 * allowed_share < 0.95 ? 1.5 * allowed_share : 0.95,
+                              .margin_ratio = 2.0,
+                              .eta = 1,
+                              .budget_share = 0.002,
+                              .maturity_s = 10};
+    /* a request that is not over by its deadline must be counted after it */
+    if (sli_deadline(sli) && slo->threshold_ms > 0)
+        out->maturity_s = larger(out->maturity_s, (slo->threshold_ms + 999) / 1000);
+    if (sli_latency(sli) || sli == SLI_ERROR || sli == SLI_TIMEOUT)
+        out->block_s = 5; /* a blip of one pod must not fill three blocks */
+}
+
+void policy_default(const struct slos *slos, struct policy *out)
+{
+    memset(out, 0, sizeof *out);
+    for (int i = 0; i < SLI_COUNT; i++)
+        if (slos->of[i].used)
+            guardrail_default(&slos->of[i], (enum sli)i, &out->guardrail[i]);
+    out->alpha = 0.01;
+    out->alpha_ni = 0.05;
+    out->pace = PACE_EVIDENCE;
+    out->attr_wait_s = 90;
+    out->shared_hold_s = 300;
+    out->warmup_s = 60;
+    out->blanking_s = 60;
+    out->blind_s = 300;
+    out->on_blind = BLIND_PAUSE;
+    out->paused_limit_s = 86400;
+    out->holdback = 200;
+}
+
+void plan_default(struct plan *out)
+{
+    static const int32_t weights[] = {100, 500, 2500, 5000, 10000};
+    memset(out, 0, sizeof *out);
+    out->steps = sizeof weights / sizeof weights[0];
+    for (size_t i = 0; i < out->steps; i++)
+        out->step[i] = (struct plan_step){.weight = weights[i], .bake_s = 60, .deadline_s = 86400};
+    out->step[out->steps - 1].bake_s = 600;
+    out->step[out->steps - 1].deadline_s = 0;
+}
+
+int32_t plan_weight(const struct plan *plan, const struct policy *policy, size_t step)
+{
+    int32_t weight = plan->step[step].weight;
+    int32_t top = WEIGHT_FULL - policy->holdback;
+    return weight > top ? top : weight;
+}
+
+double plan_margin(const struct plan *plan, size_t step)
+{
+    size_t next = step + 1 < plan->steps ? step + 1 : plan->steps - 1;
+    double margin = 0.005 / ((double)plan->step[next].weight / WEIGHT_FULL);
+    return margin < 0.01 ? 0.01 : margin > 0.05 ? 0.05 : margin;
+}
