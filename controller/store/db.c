@@ -148,14 +148,16 @@ static enum status server_error(struct db *db, const PGresult *result, const cha
     }
     if (state_in(db->sqlstate, (const char *const[]){"57P", "08", NULL}))
         db->healthy = false;
-    log_event(LOG_ERROR, "store", "statement failed", "statement", what, "sqlstate", db->sqlstate, "error", message,
-              NULL);
-    fault_set(fault, STATUS_DATABASE, "The database failed on %s: %s (SQLSTATE %s)", what, message, db->sqlstate);
+    log_event(LOG_ERROR, "store", "statement failed", "statement", what, "sqlstate", db->sqlstate, "error",
+              message, NULL);
+    fault_set(fault, STATUS_DATABASE, "The database failed on %s: %s (SQLSTATE %s)", what, message,
+              db->sqlstate);
     fault_next(fault, "Try again; if it goes on, look at the logs of serind and Postgres.");
     return STATUS_DATABASE;
 }
 
-static enum status finish(struct db *db, const char *what, PGresult *result, struct db_rows **out, struct fault *fault)
+static enum status finish(struct db *db, const char *what, PGresult *result, struct db_rows **out,
+                          struct fault *fault)
 {
     ExecStatusType kind = PQresultStatus(result);
     if (kind != PGRES_TUPLES_OK && kind != PGRES_COMMAND_OK && kind != PGRES_EMPTY_QUERY) {
@@ -189,6 +191,15 @@ enum status db_script(struct db *db, const char *sql, struct fault *fault)
     return finish(db, "a script", result, NULL, fault);
 }
 
+enum status db_run_once(struct db *db, const char *sql, struct db_rows **out, struct fault *fault)
+{
+    PGresult *result = NULL;
+    if (!db->healthy || !PQsendQuery(db->connection, sql))
+        return lost(db, fault);
+    enum status status = collect(db, &result, fault);
+    return status == STATUS_OK ? finish(db, "a statement", result, out, fault) : status;
+}
+
 /* Slot of a statement on this connection: its own if prepared, else the free one it may take. */
 static const struct statement **slot_of(struct db *db, const struct statement *statement)
 {
@@ -198,7 +209,8 @@ static const struct statement **slot_of(struct db *db, const struct statement *s
     return &db->prepared[at];
 }
 
-static enum status prepare(struct db *db, const struct statement *statement, char name[80], struct fault *fault)
+static enum status prepare(struct db *db, const struct statement *statement, char name[80],
+                           struct fault *fault)
 {
     const struct statement **slot = slot_of(db, statement);
     snprintf(name, 80, "%s", statement->name);
@@ -235,11 +247,11 @@ enum status db_run(struct db *db, const struct statement *statement, const struc
     if (status != STATUS_OK)
         return status;
     if (name[0] != '\0')
-        sent = PQsendQueryPrepared(db->connection, name, params->count, params->value, params->length, params->format,
-                                   0);
+        sent = PQsendQueryPrepared(db->connection, name, params->count, params->value, params->length,
+                                   params->format, 0);
     else
-        sent = PQsendQueryParams(db->connection, statement->text, params->count, NULL, params->value, params->length,
-                                 params->format, 0);
+        sent = PQsendQueryParams(db->connection, statement->text, params->count, NULL, params->value,
+                                 params->length, params->format, 0);
     if (!sent)
         return lost(db, fault);
     status = collect(db, &result, fault);
@@ -273,10 +285,11 @@ static enum status connect_now(struct db *db, const char *conninfo, struct fault
 }
 
 /* synchronous_commit: what is acknowledged is kept (law 9). */
-static const char session[] = "SET synchronous_commit = on; SET TimeZone = 'UTC'; SET DateStyle = 'ISO';"
-                              "SET application_name = 'serind'; SET statement_timeout = '30s';"
-                              "SET idle_in_transaction_session_timeout = '30s'; SET client_min_messages = warning;"
-                              "SET bytea_output = 'hex'; SET extra_float_digits = 3; SET IntervalStyle = 'iso_8601'";
+static const char session[] =
+    "SET synchronous_commit = on; SET TimeZone = 'UTC'; SET DateStyle = 'ISO';"
+    "SET application_name = 'serind'; SET statement_timeout = '30s';"
+    "SET idle_in_transaction_session_timeout = '30s'; SET client_min_messages = warning;"
+    "SET bytea_output = 'hex'; SET extra_float_digits = 3; SET IntervalStyle = 'iso_8601'";
 
 enum status db_open(const char *conninfo, int64_t timeout_ms, struct db **out, struct fault *fault)
 {
@@ -355,7 +368,8 @@ void db_rollback(struct db *db)
         db->healthy = false;
 }
 
-/* --- parameters -------------------------------------------------------------------------------------------------- */
+/* --- parameters
+ * -------------------------------------------------------------------------------------------------- */
 
 void db_params_clear(struct db_params *params)
 {
@@ -427,7 +441,8 @@ void db_time(struct db_params *params, struct wall_time time)
     params->value[at] = params->number[at];
 }
 
-/* --- rows -------------------------------------------------------------------------------------------------------- */
+/* --- rows
+ * -------------------------------------------------------------------------------------------------------- */
 
 void db_rows_free(struct db_rows *rows)
 {
@@ -500,7 +515,8 @@ size_t db_get_bytes(const struct db_rows *rows, int row, int column, void *out, 
     const char *text = db_get_text(rows, row, column);
     size_t length = strlen(text);
     unsigned char *bytes = out;
-    if (db_is_null(rows, row, column) || length < 2 || text[0] != '\\' || text[1] != 'x' || (length - 2) / 2 > max)
+    if (db_is_null(rows, row, column) || length < 2 || text[0] != '\\' || text[1] != 'x' ||
+        (length - 2) / 2 > max)
         return (size_t)-1;
     length = (length - 2) / 2;
     for (size_t i = 0; i < length; i++) {

@@ -1,5 +1,5 @@
-/* One connection to Postgres, used by one thread at a time, straight-line, with deadlines kept on this side: a backend
-   that has stopped ignores statement_timeout. */
+/* One connection to Postgres, used by one thread at a time, straight-line, with deadlines kept on this side:
+   a backend that has stopped ignores statement_timeout. */
 #pragma once
 
 #include "base/clock.h"
@@ -13,9 +13,11 @@
 
 struct db;
 
-/* Connects within `timeout_ms` and sets the session: synchronous_commit=on, UTC, application_name, timeouts. On success
-   *out is owned by the caller. DATABASE or TIMEOUT with a next step (is it running? is the URL right?). */
-enum status db_open(const char *conninfo, int64_t timeout_ms, struct db **out, struct fault *fault) MUST_CHECK;
+/* Connects within `timeout_ms` and sets the session: synchronous_commit=on, UTC, application_name, timeouts.
+ *On success out is owned by the caller. DATABASE or TIMEOUT with a next step (is it running? is the URL
+ *right?). */
+enum status db_open(const char *conninfo, int64_t timeout_ms, struct db **out,
+                    struct fault *fault) MUST_CHECK;
 /* Closes. NULL is fine. An open transaction is rolled back by the server. */
 void db_close(struct db *db);
 /* False once a statement ran into its deadline or the connection was lost: then only db_close helps. */
@@ -43,12 +45,14 @@ void db_time(struct db_params *params, struct wall_time time);
 void db_null(struct db_params *params);
 
 struct db_rows;
-/* Runs one statement (prepared at first use on a connection). On success *out holds the rows, owned by the caller
-   (db_rows_free); `out` may be NULL when they do not matter. Errors: unique violation, foreign key and checks are
-   CONFLICT with the constraint's name in db_constraint(); serialisation and deadlock are IN_PROGRESS (repeat the
-   transaction); everything else DATABASE, or TIMEOUT. */
+/* Runs one statement (prepared at first use on a connection). On success *out holds the rows, owned by the
+   caller (db_rows_free); `out` may be NULL when they do not matter. Errors: unique violation, foreign key and
+   checks are CONFLICT with the constraint's name in db_constraint(); serialisation and deadlock are
+   IN_PROGRESS (repeat the transaction); everything else DATABASE, or TIMEOUT. */
 enum status db_run(struct db *db, const struct statement *statement, const struct db_params *params,
                    struct db_rows **out, struct fault *fault) MUST_CHECK;
+/* One statement that is not worth preparing, without parameters. */
+enum status db_run_once(struct db *db, const char *sql, struct db_rows **out, struct fault *fault) MUST_CHECK;
 /* Several statements without parameters, as one string (migrations). */
 enum status db_script(struct db *db, const char *sql, struct fault *fault) MUST_CHECK;
 /* Name of the constraint that the last failed statement broke, or "". Lent until the next statement. */
@@ -79,13 +83,15 @@ size_t db_get_bytes(const struct db_rows *rows, int row, int column, void *out, 
 /* bigint[] or double precision[] without NULLs: returns how many of at most `max` were read. */
 size_t db_get_integers(const struct db_rows *rows, int row, int column, int64_t *out, size_t max);
 
-/* --- the pool -------------------------------------------------------------------------------------------------- */
+/* --- the pool
+ * -------------------------------------------------------------------------------------------------- */
 struct db_pool;
 /* Up to `size` connections, opened when they are needed. Copies `conninfo`. NULL on no memory. */
 struct db_pool *db_pool_new(const char *conninfo, size_t size);
 /* Closes all; all must have been given back. NULL is fine. */
 void db_pool_free(struct db_pool *pool);
 /* Waits at most `timeout_ms` for a connection; what is left of it is the deadline of its statements. */
-enum status db_pool_take(struct db_pool *pool, int64_t timeout_ms, struct db **out, struct fault *fault) MUST_CHECK;
+enum status db_pool_take(struct db_pool *pool, int64_t timeout_ms, struct db **out,
+                         struct fault *fault) MUST_CHECK;
 /* Gives back; an open transaction is rolled back, an unhealthy connection closed. NULL is fine. */
 void db_pool_give(struct db_pool *pool, struct db *db);

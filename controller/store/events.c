@@ -18,8 +18,8 @@ static bool put_text(struct json_object *object, const char *name, const char *v
     return false;
 }
 
-static enum status body_of(const struct event *event, const char *id, const char *at, int64_t seq, struct text *out,
-                           struct fault *fault)
+static enum status body_of(const struct event *event, const char *id, const char *at, int64_t seq,
+                           struct text *out, struct fault *fault)
 {
     struct json_object *body = json_object_new_object();
     struct json_object *data = event->data != NULL ? json_object_get(event->data) : json_object_new_object();
@@ -33,10 +33,11 @@ static enum status body_of(const struct event *event, const char *id, const char
         number = NULL;
     else
         good = false;
-    good = good && put_text(body, "id", id) && put_text(body, "at", at) && put_text(body, "type", event->type) &&
-           put_text(body, "service", event->service) && put_text(body, "rollout", event->rollout) &&
-           put_text(body, "release", event->release) && put_text(body, "rule", event->rule) &&
-           put_text(body, "actor", event->actor) && put_text(body, "reason", event->reason);
+    good = good && put_text(body, "id", id) && put_text(body, "at", at) &&
+           put_text(body, "type", event->type) && put_text(body, "service", event->service) &&
+           put_text(body, "rollout", event->rollout) && put_text(body, "release", event->release) &&
+           put_text(body, "rule", event->rule) && put_text(body, "actor", event->actor) &&
+           put_text(body, "reason", event->reason);
     enum status status = good ? json_canonical(body, out) : STATUS_NO_MEMORY;
     json_object_put(data);
     json_object_put(number);
@@ -65,11 +66,12 @@ enum status events_append(struct db *db, const struct event *event, char id[ID_M
 
     if (event->service != NULL)
         db_text(&params, event->service);
-    enum status status = db_run(db, event->service != NULL ? &sql_event_head_service : &sql_event_head_system, &params,
-                                &head, fault);
+    enum status status = db_run(db, event->service != NULL ? &sql_event_head_service : &sql_event_head_system,
+                                &params, &head, fault);
     if (status != STATUS_OK)
         goto out;
-    if (db_rows_count(head) != 1 || db_get_bytes(head, 0, 1, before.bytes, sizeof before.bytes) != DIGEST_BYTES) {
+    if (db_rows_count(head) != 1 ||
+        db_get_bytes(head, 0, 1, before.bytes, sizeof before.bytes) != DIGEST_BYTES) {
         status = fault_set(fault, STATUS_NOT_FOUND, "There is no service %s", event->service);
         goto out;
     }
@@ -105,8 +107,8 @@ enum status events_append(struct db *db, const struct event *event, char id[ID_M
         db_text(&params, event->service);
     db_integer(&params, seq);
     db_bytes(&params, hash.bytes, sizeof hash.bytes);
-    status = db_run(db, event->service != NULL ? &sql_event_advance_service : &sql_event_advance_system, &params, NULL,
-                    fault);
+    status = db_run(db, event->service != NULL ? &sql_event_advance_service : &sql_event_advance_system,
+                    &params, NULL, fault);
     if (status != STATUS_OK)
         goto out;
 

@@ -16,5 +16,5 @@ UPDATE system SET event_seq = $1, event_head = $2
 
 -- :name event_outbox
 INSERT INTO outbox (event, webhook, next_attempt_at)
-SELECT $1, w.id, serin_now() FROM webhooks w
-WHERE w.disabled_at IS NULL AND (w.service IS NULL OR w.service = $2)
+SELECT $1::text, w.id, serin_now() FROM webhooks w
+WHERE w.disabled_at IS NULL AND (w.service IS NULL OR w.service = $2::text)

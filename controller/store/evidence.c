@@ -32,7 +32,8 @@ void evidence_row_free(struct evidence_row *row)
     text_free(&row->source_state);
 }
 
-enum status rollouts_load_evidence(struct db *db, const char *id, struct evidence_row *row, struct fault *fault)
+enum status rollouts_load_evidence(struct db *db, const char *id, struct evidence_row *row,
+                                   struct fault *fault)
 {
     struct db_params params = {.count = 0};
     struct db_rows *rows = NULL;
@@ -48,7 +49,8 @@ enum status rollouts_load_evidence(struct db *db, const char *id, struct evidenc
         status = fault_set(fault, STATUS_NO_MEMORY, "Out of memory");
         goto out;
     }
-    size_t length = db_rows_count(rows) == 1 ? db_get_bytes(rows, 0, 0, state, EVIDENCE_CODEC_MAX) : (size_t)-1;
+    size_t length =
+        db_rows_count(rows) == 1 ? db_get_bytes(rows, 0, 0, state, EVIDENCE_CODEC_MAX) : (size_t)-1;
     if (length == (size_t)-1 || !evidence_decode(state, length, &row->evidence)) {
         status = fault_set(fault, STATUS_INTERNAL, "The stored evidence of rollout %s cannot be read", id);
         fault_next(fault, "Was it written by a newer serind? Run that one.");
@@ -83,7 +85,8 @@ enum status rollouts_create_evidence(struct db *db, const char *id, const struct
 /* Ten array parameters, one for each column, as array literals. */
 enum { BLOCK_COLUMNS = 10 };
 
-static void put_block(struct text column[BLOCK_COLUMNS], const char *separator, int64_t seq, const struct block *block)
+static void put_block(struct text column[BLOCK_COLUMNS], const char *separator, int64_t seq,
+                      const struct block *block)
 {
     text_printf(&column[0], "%s%" PRId64, separator, seq);
     text_printf(&column[1], "%s%d", separator, (int)block->sli);
@@ -124,8 +127,9 @@ static enum status insert_blocks(struct db *db, const char *id, int64_t first_se
     return status;
 }
 
-enum status rollouts_store_evidence(struct db *db, const char *id, struct evidence_row *row, const struct block *blocks,
-                                    size_t count, int64_t lease_epoch, struct fault *fault)
+enum status rollouts_store_evidence(struct db *db, const char *id, struct evidence_row *row,
+                                    const struct block *blocks, size_t count, int64_t lease_epoch,
+                                    struct fault *fault)
 {
     struct db_params params = {.count = 0};
     unsigned char *state = malloc(EVIDENCE_CODEC_MAX);
@@ -147,7 +151,8 @@ enum status rollouts_store_evidence(struct db *db, const char *id, struct eviden
     return status;
 }
 
-enum status rollouts_read_blocks(struct db *db, const char *id, struct block **out, size_t *count, struct fault *fault)
+enum status rollouts_read_blocks(struct db *db, const char *id, struct block **out, size_t *count,
+                                 struct fault *fault)
 {
     struct db_params params = {.count = 0};
     struct db_rows *rows = NULL;
@@ -206,8 +211,8 @@ enum status rollouts_verdicts(struct db *db, const char *id, enum verdict out[SL
     return status;
 }
 
-enum status rollouts_add_verdict(struct db *db, const char *id, enum sli sli, enum verdict verdict, struct wall_time at,
-                                 const char *detail_json, struct fault *fault)
+enum status rollouts_add_verdict(struct db *db, const char *id, enum sli sli, enum verdict verdict,
+                                 struct wall_time at, const char *detail_json, struct fault *fault)
 {
     struct db_params params = {.count = 0};
     db_text(&params, id);

@@ -33,15 +33,17 @@ static enum status compare(struct db *db, int *done, struct fault *fault)
         int version = (int)db_get_integer(rows, i, 0);
         struct digest stored;
         if (i >= MIGRATIONS || migrations[i].version != version) {
-            status = fault_set(fault, STATUS_CONFLICT, "The database has migration %d (%s), which this serind does not know",
-                               version, db_get_text(rows, i, 1));
+            status = fault_set(fault, STATUS_CONFLICT,
+                               "The database has migration %d (%s), which this serind does not know", version,
+                               db_get_text(rows, i, 1));
             fault_next(fault, "Run a serind at least as new as the one that migrated this database.");
             break;
         }
         struct digest ours = digest_sha256(migrations[i].sql, strlen(migrations[i].sql));
         if (db_get_bytes(rows, i, 2, stored.bytes, sizeof stored.bytes) != sizeof stored.bytes ||
             !digest_equal(&stored, &ours)) {
-            status = fault_set(fault, STATUS_CONFLICT, "Migration %s was applied with another text", migrations[i].name);
+            status = fault_set(fault, STATUS_CONFLICT, "Migration %s was applied with another text",
+                               migrations[i].name);
             fault_next(fault, "An applied migration must not be edited: restore it and add a new one.");
             break;
         }
@@ -101,7 +103,8 @@ static enum status check_server(struct db *db, bool durable, struct fault *fault
     struct db_rows *rows = NULL;
     enum status status = db_run(db, &sql_migrate_fsync, DB_NO_PARAMS, &rows, fault);
     if (status == STATUS_OK && durable && !db_get_bool(rows, 0, 0)) {
-        status = fault_set(fault, STATUS_CONFLICT, "Postgres runs with fsync=off: what Serin acknowledges could be lost");
+        status = fault_set(fault, STATUS_CONFLICT,
+                           "Postgres runs with fsync=off: what Serin acknowledges could be lost");
         fault_next(fault, "Turn fsync on, or set SERIN_ALLOW_NO_FSYNC=1 for a test database.");
     }
     db_rows_free(rows);
@@ -118,8 +121,8 @@ enum status migrate_check(struct db *db, bool durable, struct fault *fault)
     if (status == STATUS_OK && exists)
         status = compare(db, &done, fault);
     if (status == STATUS_OK && done < migrate_newest()) {
-        status = fault_set(fault, STATUS_CONFLICT, "The database is at migration %d, this serind needs %d", done,
-                           migrate_newest());
+        status = fault_set(fault, STATUS_CONFLICT, "The database is at migration %d, this serind needs %d",
+                           done, migrate_newest());
         fault_next(fault, "Run 'serind migrate' first.");
     }
     return status == STATUS_OK ? check_server(db, durable, fault) : status;

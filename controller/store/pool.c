@@ -63,7 +63,8 @@ enum status db_pool_take(struct db_pool *pool, int64_t timeout_ms, struct db **o
     *out = NULL;
     pthread_mutex_lock(&pool->mutex);
     while (pool->used >= pool->size) {
-        if (pthread_cond_timedwait(&pool->freed, &pool->mutex, &until) == ETIMEDOUT && pool->used >= pool->size) {
+        if (pthread_cond_timedwait(&pool->freed, &pool->mutex, &until) == ETIMEDOUT &&
+            pool->used >= pool->size) {
             pthread_mutex_unlock(&pool->mutex);
             fault_set(fault, STATUS_UNAVAILABLE, "All database connections are in use");
             fault_next(fault, "Try again in a moment.");

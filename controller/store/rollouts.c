@@ -29,7 +29,8 @@ static enum status read_row(const struct db_rows *rows, struct rollout_row *row,
     copy(row->service, sizeof row->service, rows, 1);
     copy(row->release, sizeof row->release, rows, 2);
     copy(row->stable, sizeof row->stable, rows, 3);
-    if (!phase_parse(db_get_text(rows, 0, 4), &row->phase) || !phase_parse(db_get_text(rows, 0, 5), &row->resume_phase))
+    if (!phase_parse(db_get_text(rows, 0, 4), &row->phase) ||
+        !phase_parse(db_get_text(rows, 0, 5), &row->resume_phase))
         return fault_set(fault, STATUS_INTERNAL, "Rollout %s has an unknown phase", row->id);
     row->step = (int32_t)db_get_integer(rows, 0, 6);
     row->weight = (int32_t)db_get_integer(rows, 0, 7);
@@ -51,13 +52,14 @@ static enum status read_row(const struct db_rows *rows, struct rollout_row *row,
     row->row_version = db_get_integer(rows, 0, 23);
     row->lease_epoch = db_get_integer(rows, 0, 24);
     copy(row->retry_of, sizeof row->retry_of, rows, 25);
-    if (text_status(&row->plan) || text_status(&row->policy) || text_status(&row->slos) || text_status(&row->muted))
+    if (text_status(&row->plan) || text_status(&row->policy) || text_status(&row->slos) ||
+        text_status(&row->muted))
         return fault_set(fault, STATUS_NO_MEMORY, "Out of memory");
     return STATUS_OK;
 }
 
-static enum status fetch(struct db *db, const struct statement *statement, const char *id, struct rollout_row *row,
-                         struct fault *fault)
+static enum status fetch(struct db *db, const struct statement *statement, const char *id,
+                         struct rollout_row *row, struct fault *fault)
 {
     struct db_params params = {.count = 0};
     struct db_rows *rows = NULL;
@@ -136,7 +138,8 @@ static void time_or_null(struct db_params *params, struct wall_time time)
         db_null(params);
 }
 
-enum status rollouts_insert(struct db *db, const struct rollout_row *row, const char *created_by, struct fault *fault)
+enum status rollouts_insert(struct db *db, const struct rollout_row *row, const char *created_by,
+                            struct fault *fault)
 {
     struct db_params params = {.count = 0};
     db_text(&params, row->id);
@@ -185,8 +188,8 @@ enum status rollouts_update(struct db *db, struct rollout_row *row, struct fault
     return status;
 }
 
-enum status rollouts_claim(struct db *db, const char *owner, int64_t lease_s, struct rollout_claim *claims, int max,
-                           int *count, struct fault *fault)
+enum status rollouts_claim(struct db *db, const char *owner, int64_t lease_s, struct rollout_claim *claims,
+                           int max, int *count, struct fault *fault)
 {
     struct db_params params = {.count = 0};
     struct db_rows *rows = NULL;
@@ -229,7 +232,8 @@ enum status rollouts_world(struct db *db, const char *service, const char *relea
     return status;
 }
 
-enum status rollouts_add_bake(struct db *db, const struct rollout_row *row, struct wall_time at, struct fault *fault)
+enum status rollouts_add_bake(struct db *db, const struct rollout_row *row, struct wall_time at,
+                              struct fault *fault)
 {
     struct db_params params = {.count = 0};
     db_text(&params, row->service);

@@ -17,7 +17,7 @@ struct rollout_row {
     bool fix, unproven;
     char rule[48], reason[1100];
     struct wall_time created_at, phase_since, step_entered_at, step_since, blind_since; /* 0 = never */
-    struct wall_time ended_at;                                                          /* to write; 0 = NULL */
+    struct wall_time ended_at; /* to write; 0 = NULL */
     uint32_t alarmed;
     struct text muted; /* JSON array; owned */
     int64_t row_version, lease_epoch;
@@ -26,18 +26,22 @@ struct rollout_row {
 
 void rollout_row_free(struct rollout_row *row);
 
-/* Locks the service, then the rollout, and reads it. NOT_FOUND if there is none. *row is the caller's to free, also on
-   failure (then it is empty). */
-enum status rollouts_lock(struct db *db, const char *id, struct rollout_row *row, struct fault *fault) MUST_CHECK;
+/* Locks the service, then the rollout, and reads it. NOT_FOUND if there is none. *row is the caller's to
+   free, also on failure (then it is empty). */
+enum status rollouts_lock(struct db *db, const char *id, struct rollout_row *row,
+                          struct fault *fault) MUST_CHECK;
 /* The same without locks. */
-enum status rollouts_read(struct db *db, const char *id, struct rollout_row *row, struct fault *fault) MUST_CHECK;
+enum status rollouts_read(struct db *db, const char *id, struct rollout_row *row,
+                          struct fault *fault) MUST_CHECK;
 /* Locks the service row. NOT_FOUND if there is none. */
 enum status rollouts_lock_service(struct db *db, const char *service, struct fault *fault) MUST_CHECK;
 /* Id of the live rollout of a service, "" = none. */
-enum status rollouts_live(struct db *db, const char *service, char id[ID_MAX], struct fault *fault) MUST_CHECK;
+enum status rollouts_live(struct db *db, const char *service, char id[ID_MAX],
+                          struct fault *fault) MUST_CHECK;
 enum status rollouts_insert(struct db *db, const struct rollout_row *row, const char *created_by,
                             struct fault *fault) MUST_CHECK;
-/* Writes what may change, if the row version is still row->row_version, which then grows by one; else SUPERSEDED. */
+/* Writes what may change, if the row version is still row->row_version, which then grows by one; else
+ * SUPERSEDED. */
 enum status rollouts_update(struct db *db, struct rollout_row *row, struct fault *fault) MUST_CHECK;
 
 struct rollout_claim {
@@ -45,8 +49,8 @@ struct rollout_claim {
     int64_t lease_epoch;
 };
 /* Takes or renews up to `max` leases for `owner`. *count is how many. */
-enum status rollouts_claim(struct db *db, const char *owner, int64_t lease_s, struct rollout_claim *claims, int max,
-                           int *count, struct fault *fault) MUST_CHECK;
+enum status rollouts_claim(struct db *db, const char *owner, int64_t lease_s, struct rollout_claim *claims,
+                           int max, int *count, struct fault *fault) MUST_CHECK;
 /* Ends all leases of `owner` at once (an orderly stop). */
 enum status rollouts_release_leases(struct db *db, const char *owner, struct fault *fault) MUST_CHECK;
 
@@ -72,8 +76,8 @@ enum status rollouts_load_evidence(struct db *db, const char *id, struct evidenc
                                    struct fault *fault) MUST_CHECK;
 enum status rollouts_create_evidence(struct db *db, const char *id, const struct evidence *evidence,
                                      struct wall_time now, struct fault *fault) MUST_CHECK;
-/* Stores the evidence and appends `count` closed blocks; row->blocks grows by count. The database refuses a lease epoch
-   older than the rollout's (law 8). */
+/* Stores the evidence and appends `count` closed blocks; row->blocks grows by count. The database refuses a
+   lease epoch older than the rollout's (law 8). */
 enum status rollouts_store_evidence(struct db *db, const char *id, struct evidence_row *row,
                                     const struct block *blocks, size_t count, int64_t lease_epoch,
                                     struct fault *fault) MUST_CHECK;
@@ -82,9 +86,11 @@ enum status rollouts_read_blocks(struct db *db, const char *id, struct block **o
                                  struct fault *fault) MUST_CHECK;
 
 /* Newest stored verdict of each SLI; VERDICT_COUNT = none yet. */
-enum status rollouts_verdicts(struct db *db, const char *id, enum verdict out[SLI_COUNT], struct fault *fault) MUST_CHECK;
-enum status rollouts_add_verdict(struct db *db, const char *id, enum sli sli, enum verdict verdict, struct wall_time at,
-                                 const char *detail_json, struct fault *fault) MUST_CHECK;
+enum status rollouts_verdicts(struct db *db, const char *id, enum verdict out[SLI_COUNT],
+                              struct fault *fault) MUST_CHECK;
+enum status rollouts_add_verdict(struct db *db, const char *id, enum sli sli, enum verdict verdict,
+                                 struct wall_time at, const char *detail_json,
+                                 struct fault *fault) MUST_CHECK;
 enum status rollouts_add_bake(struct db *db, const struct rollout_row *row, struct wall_time at,
                               struct fault *fault) MUST_CHECK;
 enum status rollouts_add_quarantine(struct db *db, const struct rollout_row *row, const char *reason,

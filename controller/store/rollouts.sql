@@ -22,7 +22,7 @@ FROM rollouts WHERE id = $1
 -- :name rollout_insert
 INSERT INTO rollouts (id, service, release, stable, phase, plan, policy, slos, salt, fix, retry_of, created_at, created_by,
                       rule, reason, phase_since)
-VALUES ($1, $2, $3, $4, 'pending', $5::jsonb, $6::jsonb, $7::jsonb, $8, $9, $10, $11, $12, $13, $14, $11)
+VALUES ($1, $2, $3, $4, 'pending', $5::jsonb, $6::jsonb, $7::jsonb, $8, $9, $10, $11::timestamptz, $12, $13, $14, $11::timestamptz)
 
 -- :name rollout_update
 UPDATE rollouts
@@ -36,13 +36,13 @@ WHERE id = $1 AND row_version = $16
 WITH due AS (
     SELECT id FROM rollouts
     WHERE phase IN ('pending', 'progressing', 'paused', 'baking')
-      AND (lease_owner = $1 OR lease_owner IS NULL OR lease_until < clock_timestamp())
+      AND (lease_owner = $1::text OR lease_owner IS NULL OR lease_until < clock_timestamp())
     ORDER BY id LIMIT $3 FOR UPDATE SKIP LOCKED
 )
 UPDATE rollouts r
-SET lease_epoch = r.lease_epoch + CASE WHEN r.lease_owner IS NOT DISTINCT FROM $1 AND r.lease_until >= clock_timestamp()
+SET lease_epoch = r.lease_epoch + CASE WHEN r.lease_owner IS NOT DISTINCT FROM $1::text AND r.lease_until >= clock_timestamp()
                                        THEN 0 ELSE 1 END,
-    lease_owner = $1, lease_until = clock_timestamp() + make_interval(secs => $2)
+    lease_owner = $1::text, lease_until = clock_timestamp() + make_interval(secs => $2::double precision)
 FROM due WHERE r.id = due.id
 RETURNING r.id, r.lease_epoch
 
@@ -53,14 +53,14 @@ WHERE lease_owner = $1 AND phase IN ('pending', 'progressing', 'paused', 'baking
 -- :name rollout_now
 SELECT serin_now(),
        (SELECT reason FROM freezes WHERE lifted_at IS NULL),
-       release_ready($1, $2)
+       release_ready($1::text, $2::text)
 
 -- :name rollout_bake
 INSERT INTO bakes (service, release, rollout, at) VALUES ($1, $2, $3, $4)
 
 -- :name rollout_quarantine
 INSERT INTO quarantines (service, behaviour, rollout, reason, since)
-SELECT r.service, r.behaviour, $3, $4, $5 FROM releases r WHERE r.service = $1 AND r.name = $2
+SELECT r.service, r.behaviour, $3::text, $4::text, $5::timestamptz FROM releases r WHERE r.service = $1 AND r.name = $2
 ON CONFLICT DO NOTHING
 
 -- :name evidence_load
@@ -76,7 +76,7 @@ WHERE rollout = $1
 
 -- :name blocks_insert
 INSERT INTO blocks (rollout, seq, sli, start_s, length_s, weight, new_step, n_c, k_c, n_b, k_b)
-SELECT $1, * FROM unnest($2::bigint[], $3::smallint[], $4::double precision[], $5::double precision[], $6::integer[],
+SELECT $1::text, * FROM unnest($2::bigint[], $3::smallint[], $4::double precision[], $5::double precision[], $6::integer[],
                          $7::boolean[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[])
 
 -- :name blocks_read
@@ -97,9 +97,9 @@ ORDER BY o.bucket_s
 
 -- Newest report of any gateway, and how many admissions of a window are blind: their gateway was not heard since.
 -- :name observations_blind
-SELECT coalesce((SELECT extract(epoch FROM max(reported_at)) FROM gateways WHERE service = $1), 0)::bigint,
+SELECT coalesce((SELECT extract(epoch FROM max(reported_at)) FROM gateways WHERE service = $1::text), 0)::bigint,
        coalesce(sum(o.admissions), 0)::bigint,
        coalesce(sum(o.admissions) FILTER (WHERE o.admissions > o.outcomes AND
-           coalesce(greatest(g.heard_at, g.reported_at), 'epoch') < to_timestamp(o.bucket_s + 1 + $4)), 0)::bigint
+           coalesce(greatest(g.heard_at, g.reported_at), 'epoch') < to_timestamp(o.bucket_s + 1 + $4::bigint)), 0)::bigint
 FROM observations o LEFT JOIN gateways g ON g.service = o.service AND g.instance = o.gateway
-WHERE o.service = $1 AND o.bucket_s >= $2 AND o.bucket_s < $3
+WHERE o.service = $1::text AND o.bucket_s >= $2 AND o.bucket_s < $3

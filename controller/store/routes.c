@@ -32,8 +32,8 @@ enum status routes_current(struct db *db, const char *service, struct route_row 
     return status;
 }
 
-enum status routes_write(struct db *db, const char *service, const char *salt, int64_t lease_s, struct route_row *route,
-                         struct fault *fault)
+enum status routes_write(struct db *db, const char *service, const char *salt, int64_t lease_s,
+                         struct route_row *route, struct fault *fault)
 {
     struct db_params params = {.count = 0};
     struct db_rows *rows = NULL;
@@ -50,9 +50,8 @@ enum status routes_write(struct db *db, const char *service, const char *salt, i
     route->epoch = db_get_integer(rows, 0, 0);
     db_rows_free(rows);
     route->applied_at.us = 0;
-    route->valid_until.us = route->canary[0] != '\0' && route->stable[0] != '\0'
-                                ? route->written_at.us + lease_s * 1000000
-                                : 0;
+    route->valid_until.us =
+        route->canary[0] != '\0' && route->stable[0] != '\0' ? route->written_at.us + lease_s * 1000000 : 0;
 
     db_params_clear(&params);
     db_text(&params, service);
@@ -102,7 +101,8 @@ enum status routes_unapplied(struct db *db, int64_t lease_s, struct route_unappl
     return status;
 }
 
-enum status routes_mark_applied(struct db *db, const char *service, int64_t epoch, bool *changed, struct fault *fault)
+enum status routes_mark_applied(struct db *db, const char *service, int64_t epoch, bool *changed,
+                                struct fault *fault)
 {
     struct db_params params = {.count = 0};
     struct db_rows *rows = NULL;
@@ -128,8 +128,8 @@ enum status routes_live_gateways(struct db *db, const char *service, int64_t *ou
     return status;
 }
 
-enum status routes_rollback_target(struct db *db, const char *service, const char *current, char out[NAME_SIZE],
-                                   struct fault *fault)
+enum status routes_rollback_target(struct db *db, const char *service, const char *current,
+                                   char out[NAME_SIZE], struct fault *fault)
 {
     struct db_params params = {.count = 0};
     struct db_rows *rows = NULL;

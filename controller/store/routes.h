@@ -4,20 +4,21 @@
 #include "store/rollouts.h"
 
 struct route_row {
-    int64_t epoch; /* 0 = the service has no route yet */
+    int64_t epoch;                             /* 0 = the service has no route yet */
     char stable[NAME_SIZE], canary[NAME_SIZE]; /* "" = none */
     int32_t canary_weight;
     char rollout[ID_MAX];
     struct wall_time written_at, applied_at, valid_until; /* 0 = not */
 };
 
-enum status routes_current(struct db *db, const char *service, struct route_row *out, struct fault *fault) MUST_CHECK;
+enum status routes_current(struct db *db, const char *service, struct route_row *out,
+                           struct fault *fault) MUST_CHECK;
 
-/* Writes the next epoch of a service in the caller's transaction (hold the service's lock), with one NOTIFY. The fields
-   stable, canary, canary_weight, rollout, written_at of *route are taken; epoch is set. `lease_s`: how long gateways may
-   give the canary weight without hearing from us. */
-enum status routes_write(struct db *db, const char *service, const char *salt, int64_t lease_s, struct route_row *route,
-                         struct fault *fault) MUST_CHECK;
+/* Writes the next epoch of a service in the caller's transaction (hold the service's lock), with one NOTIFY.
+   The fields stable, canary, canary_weight, rollout, written_at of *route are taken; epoch is set. `lease_s`:
+   how long gateways may give the canary weight without hearing from us. */
+enum status routes_write(struct db *db, const char *service, const char *salt, int64_t lease_s,
+                         struct route_row *route, struct fault *fault) MUST_CHECK;
 /* Renews the lease on canary weight of the present epoch. */
 enum status routes_renew(struct db *db, const char *service, int64_t epoch, struct wall_time valid_until,
                          struct fault *fault) MUST_CHECK;
@@ -37,7 +38,9 @@ enum status routes_mark_applied(struct db *db, const char *service, int64_t epoc
                                 struct fault *fault) MUST_CHECK;
 
 /* How many gateways of the service were heard in the last 60 s. */
-enum status routes_live_gateways(struct db *db, const char *service, int64_t *out, struct fault *fault) MUST_CHECK;
-/* The release a rollback goes to, "" = none. `current`: the stable release to leave, NULL = keep it possible. */
-enum status routes_rollback_target(struct db *db, const char *service, const char *current, char out[NAME_SIZE],
-                                   struct fault *fault) MUST_CHECK;
+enum status routes_live_gateways(struct db *db, const char *service, int64_t *out,
+                                 struct fault *fault) MUST_CHECK;
+/* The release a rollback goes to, "" = none. `current`: the stable release to leave, NULL = keep it possible.
+ */
+enum status routes_rollback_target(struct db *db, const char *service, const char *current,
+                                   char out[NAME_SIZE], struct fault *fault) MUST_CHECK;

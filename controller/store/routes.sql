@@ -6,14 +6,15 @@ WHERE s.service = $1
 
 -- :name route_insert
 INSERT INTO routes (service, epoch, stable, canary, canary_weight, rollout, salt, written_at)
-SELECT $1, coalesce(max(epoch), 0) + 1, $2, $3, $4, $5, $6, $7 FROM routes WHERE service = $1
+SELECT $1::text, coalesce(max(epoch), 0) + 1, $2::text, $3::text, $4::integer, $5::text, $6::text, $7::timestamptz
+FROM routes WHERE service = $1::text
 RETURNING epoch
 
 -- The revision is taken last, so that revisions commit in order.
 -- :name route_publish
 WITH next AS (UPDATE route_rev SET rev = rev + 1 RETURNING rev)
 INSERT INTO route_state (service, epoch, rev, valid_until, applied_at)
-SELECT $1, $2, next.rev, $3, NULL FROM next
+SELECT $1::text, $2::bigint, next.rev, $3::timestamptz, NULL FROM next
 ON CONFLICT (service) DO UPDATE SET epoch = excluded.epoch, rev = excluded.rev, valid_until = excluded.valid_until,
                                     applied_at = NULL
 
@@ -22,7 +23,7 @@ WITH next AS (UPDATE route_rev SET rev = rev + 1 RETURNING rev)
 UPDATE route_state s SET valid_until = $3, rev = next.rev FROM next WHERE s.service = $1 AND s.epoch = $2
 
 -- :name route_notify
-SELECT pg_notify('serin_routes', $1)
+SELECT pg_notify('serin_routes', $1::text)
 
 -- Newest routes that are not known to be applied, with who is behind. A route without canary (a rollback, a promotion) is
 -- applied when every gateway that could still hold a lease on canary weight has it or has let its lease run out; a route
@@ -52,27 +53,27 @@ SELECT count(*) FROM gateways WHERE service = $1 AND heard_at > serin_now() - in
 -- The newest baked, unquarantined release of the service; with $2 only those baked before that release last was.
 -- :name rollback_target
 SELECT b.release FROM (
-    SELECT release, max(id) AS id FROM bakes WHERE service = $1 GROUP BY release
+    SELECT release, max(id) AS id FROM bakes WHERE service = $1::text GROUP BY release
 ) b
-WHERE quarantine_of($1, b.release) IS NULL
-  AND b.release <> coalesce($2, '')
-  AND ($2::text IS NULL OR b.id < coalesce((SELECT max(id) FROM bakes WHERE service = $1 AND release = $2), 9223372036854775807))
+WHERE quarantine_of($1::text, b.release) IS NULL
+  AND b.release <> coalesce($2::text, '')
+  AND ($2::text IS NULL OR b.id < coalesce((SELECT max(id) FROM bakes WHERE service = $1::text AND release = $2::text),
+                                           9223372036854775807))
 ORDER BY b.id DESC LIMIT 1
 
 -- :name release_state
-SELECT quarantine_of($1, $2) IS NOT NULL, (SELECT max(at) FROM bakes WHERE service = $1 AND release = $2) IS NOT NULL
-FROM releases WHERE service = $1 AND name = $2
+SELECT quarantine_of(service, name) IS NOT NULL FROM releases WHERE service = $1 AND name = $2
 
 -- :name start_documents
-SELECT (SELECT document::text FROM slos WHERE service = $1 ORDER BY version DESC LIMIT 1),
-       (SELECT document::text FROM policies WHERE service = $1 ORDER BY version DESC LIMIT 1)
+SELECT (SELECT document::text FROM slos WHERE service = $1::text ORDER BY version DESC LIMIT 1),
+       (SELECT document::text FROM policies WHERE service = $1::text ORDER BY version DESC LIMIT 1)
 
 -- Requests and bad ones of each SLI over its window, and requests a second over the last ten minutes.
 -- :name budget_spent
-SELECT coalesce((SELECT sum(m.n[$2 + 1]) FROM observation_minutes m
-                 WHERE m.service = $1 AND m.minute >= floor(extract(epoch FROM serin_now()) / 60) - $3 / 60), 0)::bigint,
-       coalesce((SELECT sum(m.k[$2 + 1]) FROM observation_minutes m
-                 WHERE m.service = $1 AND m.minute >= floor(extract(epoch FROM serin_now()) / 60) - $3 / 60), 0)::bigint
+SELECT coalesce((SELECT sum(m.n[$2::integer + 1]) FROM observation_minutes m
+                 WHERE m.service = $1::text AND m.minute >= floor(extract(epoch FROM serin_now()) / 60) - $3::bigint / 60), 0)::bigint,
+       coalesce((SELECT sum(m.k[$2::integer + 1]) FROM observation_minutes m
+                 WHERE m.service = $1::text AND m.minute >= floor(extract(epoch FROM serin_now()) / 60) - $3::bigint / 60), 0)::bigint
 
 -- :name rate_measured
 SELECT coalesce(sum(greatest(o.admissions, o.outcomes))::double precision
@@ -90,3 +91,10 @@ UPDATE quarantines q SET lifted_at = serin_now(), lifted_by = $3, lift_reason = 
 FROM releases r WHERE r.service = $1 AND r.name = $2 AND q.service = r.service AND q.behaviour = r.behaviour
   AND q.lifted_at IS NULL
 RETURNING q.rollout
+
+-- Live gateways of a service, and which of them have not applied its newest route.
+-- :name gateways_behind
+SELECT g.instance, coalesce(g.applied_epoch, 0) < coalesce(s.epoch, 0)
+FROM gateways g LEFT JOIN route_state s ON s.service = g.service
+WHERE g.service = $1 AND g.heard_at > serin_now() - interval '60 s'
+ORDER BY g.instance

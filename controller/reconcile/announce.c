@@ -1,0 +1,81 @@
+/* Written, then applied. */
+#include "reconcile/announce.h"
+
+#include "base/log.h"
+#include "rollout/change.h"
+#include "store/events.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { AT_ONCE = 64 };
+
+static bool put(struct json_object *object, const char *name, struct json_object *value)
+{
+    if (value != NULL && json_object_object_add(object, name, value) == 0)
+        return true;
+    json_object_put(value);
+    return false;
+}
+
+static enum status tell(struct db *db, const struct route_unapplied *route, struct wall_time now,
+                        struct fault *fault)
+{
+    char id[ID_MAX], reason[900], took[CLOCK_TEXT_MAX];
+    int64_t took_ms = (now.us - route->written_at.us) / 1000;
+    struct json_object *data = json_object_new_object();
+    bool good = data != NULL && put(data, "epoch", json_object_new_int64(route->epoch)) &&
+                put(data, "took_ms", json_object_new_int64(took_ms)) &&
+                put(data, "gateways", json_object_new_int64(route->live)) &&
+                put(data, "silent", json_object_new_string(route->silent));
+    if (!good) {
+        json_object_put(data);
+        return fault_set(fault, STATUS_NO_MEMORY, "Out of memory");
+    }
+    snprintf(reason, sizeof reason, "Applied by the live gateways after %s.%s%s",
+             clock_format_human(took_ms, took),
+             route->silent[0] != '\0' ? " Silent, their lease is over: " : "", route->silent);
+    struct event event = {.type = "route.applied",
+                          .service = route->service,
+                          .rollout = route->rollout[0] != '\0' ? route->rollout : NULL,
+                          .release = route->release[0] != '\0' ? route->release : NULL,
+                          .actor = "serin",
+                          .reason = reason,
+                          .data = data};
+    enum status status = events_append(db, &event, id, fault);
+    json_object_put(data);
+    return status;
+}
+
+static enum status mark(struct db *db, const struct route_unapplied *route, struct fault *fault)
+{
+    bool changed = false;
+    struct rollout_world world;
+    enum status status = db_begin(db, fault);
+    if (status == STATUS_OK)
+        status = rollouts_lock_service(db, route->service, fault);
+    if (status == STATUS_OK)
+        status = routes_mark_applied(db, route->service, route->epoch, &changed, fault);
+    if (status == STATUS_OK && changed)
+        status = rollouts_world(db, route->service, route->release, &world, fault);
+    if (status == STATUS_OK && changed)
+        status = tell(db, route, world.now, fault);
+    if (status == STATUS_OK)
+        return db_commit(db, fault);
+    db_rollback(db);
+    return status;
+}
+
+enum status announce_applied(struct db *db, struct fault *fault)
+{
+    struct route_unapplied *routes = calloc(AT_ONCE, sizeof *routes);
+    int count = 0;
+    if (routes == NULL)
+        return fault_set(fault, STATUS_NO_MEMORY, "Out of memory");
+    enum status status = routes_unapplied(db, change_lease(), routes, AT_ONCE, &count, fault);
+    for (int i = 0; status == STATUS_OK && i < count; i++)
+        if (routes[i].behind[0] == '\0')
+            status = mark(db, &routes[i], fault);
+    free(routes);
+    return status;
+}

@@ -1,0 +1,17 @@
+/* Observing a rollout: counts that have matured since the last tick become evidence. Takes no locks. */
+#pragma once
+
+#include "rollout/tick.h"
+
+struct observe_result {
+    struct rollout_state *state;    /* as read; owned */
+    struct block *blocks;           /* owned */
+    struct observation observation; /* borrows from the two above */
+};
+
+/* Reads rollout `id` and what its source has to say, and advances the evidence in memory. `lease_epoch` is
+   the claim's. On success *out is the caller's (observe_free). A source that fails is no error here: it is
+   said in the observation. */
+enum status observe_rollout(struct db *db, const char *id, int64_t lease_epoch, struct observe_result *out,
+                            struct fault *fault) MUST_CHECK;
+void observe_free(struct observe_result *result);

@@ -1,0 +1,77 @@
+/* Prometheus counters into ticks: completion counts, one tick an interval. */
+#include "reconcile/scrape.h"
+
+#include "base/log.h"
+#include "reconcile/ticks.h"
+#include "sources/prometheus.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static enum status give_ticks(struct observe_result *result, const struct prometheus_tick *tick,
+                              struct fault *fault)
+{
+    const struct rollout_state *state = result->state;
+    double base = (double)state_base_s(state);
+    enum status status = STATUS_OK;
+    if (tick->first || !tick->valid)
+        return STATUS_OK;
+    for (int i = 0; i < SLI_COUNT && status == STATUS_OK; i++) {
+        double from = tick->from_s - base, length = tick->to_s - tick->from_s;
+        if (!state->spec.policy.guardrail[i].used || !tick->has[i] || from < 0 || length <= 0)
+            continue;
+        status = ticks_give(result, (enum sli)i, from, length, &tick->counts[i], fault);
+    }
+    return status;
+}
+
+static void source_failed(struct observe_result *result, const struct fault *fault)
+{
+    result->observation.source_error = true;
+    log_event(LOG_WARN, "reconcile", "metrics source failed", "rollout", result->state->row.id, "error",
+              fault->detail, NULL);
+}
+
+enum status scrape_rollout(struct observe_result *result, struct fault *fault)
+{
+    struct rollout_state *state = result->state;
+    struct prometheus *reader = prometheus_new();
+    struct prometheus_tick *tick = calloc(1, sizeof *tick);
+    struct text cursor;
+    struct fault source_fault;
+    int64_t since_ms = (state->world.now.us - state->evidence.observed_at.us) / 1000;
+    text_init(&cursor, PROMETHEUS_CURSOR_MAX);
+    enum status status =
+        tick != NULL && reader != NULL ? STATUS_OK : fault_set(fault, STATUS_NO_MEMORY, "Out of memory");
+    if (status != STATUS_OK)
+        goto out;
+    bool never = state->evidence.source_state.length <= 2; /* "{}" */
+    if (!never && since_ms < state->spec.source.interval_ms)
+        goto out;
+    status = prometheus_read(reader, &state->spec.source,
+                             state->row.stable[0] != '\0' ? state->row.stable : NULL, state->row.release,
+                             text_get(&state->evidence.source_state), tick, &cursor, &source_fault);
+    if (status != STATUS_OK) {
+        source_failed(result, &source_fault);
+        status = STATUS_OK;
+        goto out;
+    }
+    if (tick->warned) {
+        log_event(LOG_WARN, "reconcile", "metrics source warns; the answer is not used", "rollout",
+                  state->row.id, NULL);
+        goto out;
+    }
+    state->evidence.quality = QUALITY_COMPLETION;
+    state->evidence.has_quality = true;
+    result->observation.changed = true;
+    text_clear(&state->evidence.source_state);
+    text_puts(&state->evidence.source_state, text_get(&cursor));
+    status = text_status(&state->evidence.source_state);
+    if (status == STATUS_OK)
+        status = give_ticks(result, tick, fault);
+out:
+    text_free(&cursor);
+    free(tick);
+    prometheus_free(reader);
+    return status;
+}

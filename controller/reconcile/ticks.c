@@ -1,0 +1,44 @@
+/* Ticks into evidence. */
+#include "reconcile/ticks.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+int64_t ticks_next(const struct rollout_state *state, enum sli sli)
+{
+    double last = state->evidence.evidence.sli[sli].last_tick;
+    return last < 0 ? 0 : (int64_t)ceil(last - 1e-9);
+}
+
+/* The rate of the service is followed by one SLI: the first that is watched. Any would do, but it must be the
+ * same one. */
+static bool gives_rate(const struct policy *policy, enum sli sli)
+{
+    for (int i = 0; i < (int)sli; i++)
+        if (policy->guardrail[i].used)
+            return false;
+    return true;
+}
+
+enum status ticks_give(struct observe_result *result, enum sli sli, double t_s, double dt_s,
+                       const struct counts *counts, struct fault *fault)
+{
+    struct rollout_state *state = result->state;
+    struct block closed[2];
+    bool draining = strcmp(state->row.rule, "step.drain") == 0;
+    int made = evidence_tick(&state->evidence.evidence, &state->spec.policy, &state->plan, sli,
+                             state->evidence.quality, t_s, dt_s, counts, gives_rate(&state->spec.policy, sli),
+                             draining, closed);
+    result->observation.changed = true;
+    if (made == 0)
+        return STATUS_OK;
+    size_t count = result->observation.block_count;
+    struct block *grown = realloc(result->blocks, (count + (size_t)made) * sizeof *grown);
+    if (grown == NULL)
+        return fault_set(fault, STATUS_NO_MEMORY, "Out of memory");
+    memcpy(grown + count, closed, (size_t)made * sizeof *grown);
+    result->blocks = grown;
+    result->observation.block_count = count + (size_t)made;
+    return STATUS_OK;
+}

@@ -1,0 +1,268 @@
+/* From a decision to its rows. */
+#include "rollout/change.h"
+
+#include "base/json.h"
+#include "rollout/reason.h"
+#include "store/events.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static int64_t lease_s = 900;
+
+void change_set_lease(int64_t seconds)
+{
+    lease_s = seconds;
+}
+
+int64_t change_lease(void)
+{
+    return lease_s;
+}
+
+enum { ROUTE_EFFECTS = EFFECT_ROUTE_STEP | EFFECT_ROUTE_STABLE | EFFECT_ROUTE_PROMOTE | EFFECT_ROUTE_WEIGHT };
+
+/* The route that the decision asks for; false if the present one is that already (nothing to write). */
+static bool wanted_route(const struct rollout_state *state, const struct decision *decision,
+                         int32_t new_weight, struct route_row *route)
+{
+    const struct rollout_row *row = &state->row;
+    memset(route, 0, sizeof *route);
+    snprintf(route->rollout, sizeof route->rollout, "%s", row->id);
+    snprintf(route->stable, sizeof route->stable, "%s", row->stable);
+    route->written_at = state->world.now;
+    if (decision->rule->effects & EFFECT_ROUTE_PROMOTE) {
+        snprintf(route->stable, sizeof route->stable, "%s", row->release);
+    } else if (decision->rule->effects & (EFFECT_ROUTE_STEP | EFFECT_ROUTE_WEIGHT)) {
+        snprintf(route->canary, sizeof route->canary, "%s", row->release);
+        route->canary_weight =
+            decision->rule->effects & EFFECT_ROUTE_WEIGHT
+                ? new_weight
+                : plan_weight(&state->plan, &state->spec.policy, (size_t)decision->step - 1);
+        if (row->stable[0] == '\0')
+            route->canary_weight = WEIGHT_FULL;
+    }
+    return strcmp(route->stable, state->route.stable) != 0 ||
+           strcmp(route->canary, state->route.canary) != 0 ||
+           route->canary_weight != state->route.canary_weight;
+}
+
+static enum status write_route(struct db *db, struct rollout_state *state, const struct decision *decision,
+                               const struct change *change, struct fault *fault)
+{
+    struct route_row route;
+    bool raised = (decision->rule->effects & EFFECT_ROUTE_STEP) != 0;
+    bool differs = wanted_route(state, decision, change->new_weight, &route);
+    state->row.weight = route.canary_weight;
+    if (!differs)
+        return STATUS_OK;
+    enum status status = routes_write(db, state->row.service, state->row.salt, lease_s, &route, fault);
+    if (status != STATUS_OK)
+        return status;
+    state->route = route;
+    if (route.canary_weight > 0 && route.canary[0] != '\0') {
+        evidence_weight(&state->evidence.evidence, state_seconds(state, state->world.now),
+                        route.canary_weight, raised);
+        /* the weight belongs to the evidence: it is stored here even when no tick stores it */
+        status = rollouts_store_evidence(db, state->row.id, &state->evidence, NULL, 0, state->row.lease_epoch,
+                                         fault);
+    }
+    return status;
+}
+
+/* Moves the row's phase, step and times as the decision says. */
+static void move(struct rollout_state *state, const struct decision *decision)
+{
+    struct rollout_row *row = &state->row;
+    unsigned effects = decision->rule->effects;
+    if (decision->phase != row->phase) {
+        if (decision->phase == PHASE_PAUSED)
+            row->resume_phase = row->phase;
+        row->phase_since = state->world.now;
+        row->phase = decision->phase;
+        if (row->phase != PHASE_PAUSED)
+            row->resume_phase = row->phase;
+        if (!phase_live(row->phase))
+            row->ended_at = state->world.now;
+    }
+    row->step = decision->step;
+    if (effects & EFFECT_ROUTE_STEP) {
+        row->step_entered_at = state->world.now;
+        row->step_since.us = 0;
+    }
+    if (effects & EFFECT_RESTART_STEP) {
+        row->blind_since.us = 0;
+        if (row->step_entered_at.us != 0)
+            row->step_entered_at = state->world.now;
+    }
+    if (effects & EFFECT_UNPROVEN)
+        row->unproven = true;
+}
+
+static bool put(struct json_object *object, const char *name, struct json_object *value)
+{
+    if (value != NULL && json_object_object_add(object, name, value) == 0)
+        return true;
+    json_object_put(value);
+    return false;
+}
+
+/* What the event keeps: enough to replay the decision (law 7), and what a person wants to see. */
+static struct json_object *event_data(const struct rollout_state *state, const struct snapshot *snapshot,
+                                      const struct rule *rule, const struct change *change,
+                                      const char *from_phase)
+{
+    struct json_object *data = json_object_new_object();
+    const struct rollout_row *row = &state->row;
+    bool good = data != NULL && put(data, "verb", json_object_new_string(verb_name(change->verb))) &&
+                put(data, "from_phase", json_object_new_string(from_phase)) &&
+                put(data, "phase", json_object_new_string(phase_name(row->phase))) &&
+                put(data, "step", json_object_new_int(row->step)) &&
+                put(data, "weight", json_object_new_int(row->weight)) &&
+                put(data, "epoch", json_object_new_int64(state->route.epoch)) &&
+                put(data, "unproven", json_object_new_boolean(row->unproven)) &&
+                put(data, "page", json_object_new_boolean((rule->effects & EFFECT_PAGE) != 0)) &&
+                put(data, "blocks", json_object_new_int64(state->evidence.blocks)) &&
+                put(data, "inputs", snapshot_write(snapshot));
+    if (good && rule->next_step != NULL)
+        good = put(data, "next_step", json_object_new_string(rule->next_step));
+    if (good && row->stable[0] != '\0')
+        good = put(data, "stable", json_object_new_string(row->stable));
+    if (good)
+        return data;
+    json_object_put(data);
+    return NULL;
+}
+
+static enum status write_event(struct db *db, const struct rollout_state *state,
+                               const struct snapshot *snapshot, const struct rule *rule,
+                               const struct change *change, const char *from_phase, struct fault *fault)
+{
+    char id[ID_MAX];
+    struct json_object *data = event_data(state, snapshot, rule, change, from_phase);
+    if (data == NULL)
+        return fault_set(fault, STATUS_NO_MEMORY, "Out of memory");
+    struct event event = {.type = rule->event,
+                          .service = state->row.service,
+                          .rollout = state->row.id,
+                          .release = state->row.release,
+                          .rule = rule->id,
+                          .actor = change->actor,
+                          .reason = state->row.reason,
+                          .data = data};
+    enum status status = events_append(db, &event, id, fault);
+    json_object_put(data);
+    return status;
+}
+
+/* Adds the mute to the row's list; an older one of the same guardrail is replaced. */
+static enum status add_mute(struct rollout_state *state, const struct change *change, struct fault *fault)
+{
+    struct json_object *list = NULL, *kept = json_object_new_array(), *one = json_object_new_object();
+    enum status status = json_parse(text_get(&state->row.muted), state->row.muted.length, &list, fault);
+    bool good = status == STATUS_OK && kept != NULL && one != NULL;
+    for (size_t i = 0; good && i < json_object_array_length(list); i++) {
+        struct json_object *old = json_object_array_get_idx(list, i), *sli;
+        if (json_object_object_get_ex(old, "sli", &sli) &&
+            strcmp(json_object_get_string(sli), sli_name(change->muted)) != 0)
+            good = json_object_array_add(kept, json_object_get(old)) == 0;
+    }
+    good = good && put(one, "sli", json_object_new_string(sli_name(change->muted))) &&
+           put(one, "until", json_object_new_string(change->until)) &&
+           put(one, "reason", json_object_new_string(change->said != NULL ? change->said : "")) &&
+           put(one, "by", json_object_new_string(change->actor)) && json_object_array_add(kept, one) == 0;
+    if (good) {
+        text_clear(&state->row.muted);
+        status = json_canonical(kept, &state->row.muted);
+    } else {
+        json_object_put(one);
+        status = fault_set(fault, STATUS_NO_MEMORY, "Out of memory");
+    }
+    json_object_put(list);
+    json_object_put(kept);
+    return status;
+}
+
+static enum status refuse(const struct rule *rule, const struct reason_context *context, struct fault *fault)
+{
+    char sentence[512];
+    reason_fill(rule->sentence, context, sentence, sizeof sentence);
+    fault_set(fault, STATUS_CONFLICT, "%s", sentence);
+    if (rule->next_step != NULL)
+        fault_next(fault, "%s", rule->next_step);
+    return STATUS_CONFLICT;
+}
+
+/* What does not change the phase but the operator wants to know: the row's rule and sentence, when they are
+ * others. */
+static enum status note(struct db *db, struct rollout_state *state, const struct snapshot *snapshot,
+                        const struct decision *decision, const struct change *change,
+                        const struct reason_context *context, struct fault *fault)
+{
+    const struct rule *rule = decision->rule;
+    bool same = strcmp(state->row.rule, rule->id) == 0;
+    if (rule->sentence[0] == '\0' || change->verb != VERB_TICK || same)
+        return STATUS_OK;
+    snprintf(state->row.rule, sizeof state->row.rule, "%s", rule->id);
+    reason_fill(rule->sentence, context, state->row.reason, sizeof state->row.reason);
+    if (rule->effects & EFFECT_ALARM)
+        state->row.alarmed |= (uint32_t)(snapshot->alarms | snapshot->notices);
+    enum status status = STATUS_OK;
+    if (rule->event != NULL)
+        status = write_event(db, state, snapshot, rule, change, phase_name(state->row.phase), fault);
+    return status == STATUS_OK ? rollouts_update(db, &state->row, fault) : status;
+}
+
+static enum status transit(struct db *db, struct rollout_state *state, const struct snapshot *snapshot,
+                           const struct decision *decision, const struct change *change,
+                           const struct reason_context *context, struct fault *fault)
+{
+    const struct rule *rule = decision->rule;
+    const char *from_phase = phase_name(state->row.phase);
+    enum status status = STATUS_OK;
+    char reason[sizeof state->row.reason];
+    reason_fill(rule->sentence, context, reason, sizeof reason);
+
+    if (rule->effects & EFFECT_MUTE)
+        status = add_mute(state, change, fault);
+    if (status == STATUS_OK && (rule->effects & ROUTE_EFFECTS) != 0)
+        status = write_route(db, state, decision, change, fault);
+    if (status != STATUS_OK)
+        return status;
+    move(state, decision);
+    if (rule->effects & EFFECT_ALARM)
+        state->row.alarmed |= (uint32_t)(snapshot->alarms | snapshot->notices);
+    if ((rule->effects & EFFECT_MUTE) == 0) { /* a mute is no reason for being where it is */
+        snprintf(state->row.rule, sizeof state->row.rule, "%s", rule->id);
+        memcpy(state->row.reason, reason, sizeof reason);
+    }
+    if (rule->effects & EFFECT_QUARANTINE)
+        status = rollouts_add_quarantine(db, &state->row, reason, state->world.now, fault);
+    if (status == STATUS_OK && (rule->effects & EFFECT_ROUTE_PROMOTE))
+        status = rollouts_add_bake(db, &state->row, state->world.now, fault);
+    if (status == STATUS_OK)
+        status = write_event(db, state, snapshot, rule, change, from_phase, fault);
+    return status == STATUS_OK ? rollouts_update(db, &state->row, fault) : status;
+}
+
+enum status change_run(struct db *db, struct rollout_state *state, const struct change *change,
+                       const struct rule **rule, struct fault *fault)
+{
+    struct snapshot snapshot;
+    state_snapshot(state, change->verb, change->new_weight, &snapshot);
+    struct decision decision = decide(&snapshot, change->verb);
+    struct reason_context context = {.state = state,
+                                     .snapshot = &snapshot,
+                                     .said = change->said,
+                                     .muted = change->verb == VERB_MUTE ? sli_name(change->muted) : NULL,
+                                     .until = change->until};
+    if (rule != NULL)
+        *rule = decision.rule;
+    if (decision.rule->effects & EFFECT_REFUSE)
+        return refuse(decision.rule, &context, fault);
+    bool stays = decision.phase == state->row.phase && decision.step == state->row.step &&
+                 (decision.rule->effects & (ROUTE_EFFECTS | EFFECT_MUTE)) == 0;
+    if (stays)
+        return note(db, state, &snapshot, &decision, change, &context, fault);
+    return transit(db, state, &snapshot, &decision, change, &context, fault);
+}

@@ -1,0 +1,167 @@
+/* Filling in the sentences of the rollout table. */
+#include "rollout/reason.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* 2280 -> "2,280" */
+static char *grouped(int64_t value, char out[32])
+{
+    char digits[24];
+    int length = snprintf(digits, sizeof digits, "%" PRId64, value), used = 0;
+    for (int i = 0; i < length; i++) {
+        if (i > 0 && (length - i) % 3 == 0 && digits[i - 1] != '-')
+            out[used++] = ',';
+        out[used++] = digits[i];
+    }
+    out[used] = '\0';
+    return out;
+}
+
+static void share(int64_t n, int64_t k, char *out, size_t size)
+{
+    char n_text[32], k_text[32];
+    if (n == 0) {
+        snprintf(out, size, "no requests");
+        return;
+    }
+    snprintf(out, size, "%s of %s (%.1f %%)", grouped(k, k_text), grouped(n, n_text),
+             100.0 * (double)k / (double)n);
+}
+
+void reason_counts(enum sli sli, const struct counts *counts, char *out, size_t size)
+{
+    char canary[80], stable[80];
+    share(counts->n_c, counts->k_c, canary, sizeof canary);
+    share(counts->n_b, counts->k_b, stable, sizeof stable);
+    snprintf(out, size, "%s: canary %s, stable %s", sli_name(sli), canary, stable);
+}
+
+void reason_odds(double log_g, char *out, size_t size)
+{
+    char number[32];
+    out[0] = '\0';
+    if (!(log_g > 0))
+        return;
+    if (log_g > 20.7)
+        snprintf(out, size, "a healthy canary would look this bad in fewer than 1 of 1,000,000,000 rollouts");
+    else if (exp(log_g) >= 2)
+        snprintf(out, size, "a healthy canary would look this bad in fewer than 1 of %s rollouts",
+                 grouped((int64_t)exp(log_g), number));
+}
+
+static void evidence_text(const struct reason_context *context, char *out, size_t size)
+{
+    const struct snapshot *snapshot = context->snapshot;
+    enum sli lead = (enum sli)snapshot->lead;
+    char counts[200], odds[120];
+    double log_g = fmax(snapshot->log_g_rel, snapshot->log_g_all);
+    reason_counts(lead, &context->state->evidence.evidence.sli[lead].total, counts, sizeof counts);
+    reason_odds(log_g, odds, sizeof odds);
+    snprintf(out, size, "%s%s%s.", counts, odds[0] != '\0' ? "; " : "", odds);
+}
+
+static void weight_text(int64_t weight, char *out, size_t size)
+{
+    if (weight % 100 == 0)
+        snprintf(out, size, "%" PRId64 " %%", weight / 100);
+    else
+        snprintf(out, size, "%.4g %%", (double)weight / 100.0);
+}
+
+static void slis_text(int64_t set, char *out, size_t size)
+{
+    size_t used = 0;
+    out[0] = '\0';
+    for (int i = 0; i < SLI_COUNT && used < size; i++)
+        if (set & 1 << i)
+            used += (size_t)snprintf(out + used, size - used, "%s%s", used > 0 ? ", " : "",
+                                     sli_name((enum sli)i));
+}
+
+static void duration_text(int64_t seconds, char *out, size_t size)
+{
+    char text[CLOCK_TEXT_MAX];
+    snprintf(out, size, "%s", clock_format_human(seconds * 1000, text));
+}
+
+static int64_t next_weight(const struct reason_context *context)
+{
+    const struct rollout_state *state = context->state;
+    size_t next = (size_t)context->snapshot->step; /* index of the step after the present one */
+    return next < state->plan.steps ? plan_weight(&state->plan, &state->spec.policy, next) : WEIGHT_FULL;
+}
+
+/* Text of one placeholder. Unknown ones are ours: they stay visible. */
+static void place(const char *name, const struct reason_context *context, char *out, size_t size)
+{
+    const struct rollout_row *row = &context->state->row;
+    const struct snapshot *snapshot = context->snapshot;
+    if (strcmp(name, "release") == 0)
+        snprintf(out, size, "%s", row->release);
+    else if (strcmp(name, "stable") == 0)
+        snprintf(out, size, "%s",
+                 row->stable[0] != '\0' ? row->stable : "nothing (there is no stable release)");
+    else if (strcmp(name, "phase") == 0)
+        snprintf(out, size, "%s", phase_name(row->phase));
+    else if (strcmp(name, "lead") == 0)
+        snprintf(out, size, "%s", sli_name((enum sli)snapshot->lead));
+    else if (strcmp(name, "evidence") == 0)
+        evidence_text(context, out, size);
+    else if (strcmp(name, "weight") == 0)
+        weight_text(snapshot->step == 0 ? next_weight(context) : snapshot->weight, out, size);
+    else if (strcmp(name, "new_weight") == 0)
+        weight_text(snapshot->new_weight, out, size);
+    else if (strcmp(name, "next_weight") == 0)
+        weight_text(next_weight(context), out, size);
+    else if (strcmp(name, "step") == 0)
+        snprintf(out, size, "%" PRId64, snapshot->step);
+    else if (strcmp(name, "steps") == 0)
+        snprintf(out, size, "%" PRId64, snapshot->steps);
+    else if (strcmp(name, "requests") == 0)
+        grouped(snapshot->step_requests, out);
+    else if (strcmp(name, "min_requests") == 0)
+        grouped(snapshot->min_requests > 0 ? snapshot->min_requests : 1, out);
+    else if (strcmp(name, "bake") == 0)
+        duration_text(snapshot->bake_s, out, size);
+    else if (strcmp(name, "deadline") == 0)
+        duration_text(snapshot->deadline_s, out, size);
+    else if (strcmp(name, "blind") == 0)
+        duration_text((snapshot->now_ms - snapshot->blind_since_ms) / 1000, out, size);
+    else if (strcmp(name, "paused_limit") == 0)
+        duration_text(snapshot->paused_limit_s, out, size);
+    else if (strcmp(name, "alarms") == 0)
+        slis_text(snapshot->alarms, out, size);
+    else if (strcmp(name, "notices") == 0)
+        slis_text(snapshot->notices, out, size);
+    else if (strcmp(name, "muted") == 0)
+        snprintf(out, size, "%s", context->muted != NULL ? context->muted : "");
+    else if (strcmp(name, "until") == 0)
+        snprintf(out, size, "%s", context->until != NULL ? context->until : "");
+    else
+        snprintf(out, size, "{%s}", name);
+}
+
+void reason_fill(const char *sentence, const struct reason_context *context, char *out, size_t size)
+{
+    size_t used = 0;
+    for (const char *at = sentence; *at != '\0' && used + 1 < size;) {
+        char name[32], value[512];
+        const char *end = *at == '{' ? strchr(at, '}') : NULL;
+        if (end == NULL || (size_t)(end - at - 1) >= sizeof name) {
+            out[used++] = *at++;
+            continue;
+        }
+        snprintf(name, sizeof name, "%.*s", (int)(end - at - 1), at + 1);
+        place(name, context, value, sizeof value);
+        used += (size_t)snprintf(out + used, size - used, "%s", value);
+        at = end + 1;
+    }
+    if (used >= size)
+        used = size - 1;
+    out[used] = '\0';
+    if (context->said != NULL && context->said[0] != '\0' && used + 1 < size)
+        snprintf(out + used, size - used, " Reason given: %s", context->said);
+}

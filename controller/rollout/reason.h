@@ -1,0 +1,23 @@
+/* The sentence of a rule, filled in for the operator. */
+#pragma once
+
+#include "rollout/state.h"
+
+struct reason_context {
+    const struct rollout_state *state;
+    const struct snapshot *snapshot;
+    const char *said;  /* what the actor gave as a reason; NULL = nothing */
+    const char *muted; /* names for {muted} and {until} of a mute command; NULL otherwise */
+    const char *until;
+};
+
+/* Replaces {release}, {lead}, {weight} ... in `sentence` and appends what the actor said. Truncates at
+ * `size`. */
+void reason_fill(const char *sentence, const struct reason_context *context, char *out, size_t size);
+
+/* "refusal: canary 19 of 120 (15.8 %), stable 31 of 2,280 (1.4 %)". */
+void reason_counts(enum sli sli, const struct counts *counts, char *out, size_t size);
+
+/* "a healthy canary would look this bad in fewer than 1 of 3,400 rollouts", or "" while the evidence says
+ * nothing. */
+void reason_odds(double log_g, char *out, size_t size);

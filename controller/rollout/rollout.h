@@ -1,0 +1,55 @@
+/* Everything that changes a rollout. Verbs and ticks go through one function (change.c), which decides with
+   decision/decide.h and writes rollout, route, event, verdict and outbox row together. All functions here run
+   inside the caller's transaction (db_begin ... db_commit) and lock service, then rollout; after any error
+   the caller rolls back. */
+#pragma once
+
+#include "base/id.h"
+#include "base/text.h"
+#include "decision/decide.h"
+#include "store/db.h"
+
+#include <json-c/json_object.h>
+
+struct rollout_start {
+    const char *service, *release; /* lent */
+    struct json_object *plan;      /* PlanWrite, lent; NULL = the policy's plan */
+    const char *reason;            /* lent; NULL = none */
+    bool supersede, fix, allow_no_gateway;
+};
+
+/* Starts a rollout as `actor`. *id is its id. NOT_FOUND, INVALID (plan), or CONFLICT with a next step. */
+enum status rollout_start(struct db *db, const struct rollout_start *start, const char *actor,
+                          char id[ID_MAX], struct fault *fault) MUST_CHECK;
+
+struct rollout_command {
+    enum verb verb;     /* VERB_PAUSE ... as decision/decide.h names them */
+    const char *reason; /* lent; NULL = none */
+    int32_t weight;     /* VERB_SET_WEIGHT: the new weight in 1/10,000 */
+    enum sli sli;       /* VERB_MUTE */
+    const char *until;  /* VERB_MUTE: RFC 3339 or a duration from now */
+    int64_t if_version; /* row version the caller has seen; 0 = any. STALE_VERSION if it is another */
+};
+
+/* Runs a verb on rollout `id`. *result is the rollout to show: `id`, or for VERB_RETRY the new one. */
+enum status rollout_command(struct db *db, const char *id, const struct rollout_command *command,
+                            const char *actor, char result[ID_MAX], struct fault *fault) MUST_CHECK;
+
+/* Brings `service` back to its last good release (see the OpenAPI operation rollbackService). `to` and
+   `reason` may be NULL. *left: name of the release that was left ("" = nothing changed); *ended: the rollout
+   ended by this, or "". */
+enum status rollout_rollback(struct db *db, const char *service, const char *to, const char *reason,
+                             const char *actor, char left[NAME_MAX_LENGTH + 1], char ended[ID_MAX],
+                             struct fault *fault) MUST_CHECK;
+
+/* Freeze and lift, with their events. Freezing twice keeps the first reason (OK, no change). */
+enum status rollout_freeze(struct db *db, const char *reason, const char *actor,
+                           struct fault *fault) MUST_CHECK;
+enum status rollout_unfreeze(struct db *db, const char *actor, struct fault *fault) MUST_CHECK;
+
+/* Lifts the quarantine of a release, with its event. Not quarantined: OK, no change. */
+enum status rollout_lift_quarantine(struct db *db, const char *service, const char *release,
+                                    const char *reason, const char *actor, struct fault *fault) MUST_CHECK;
+
+/* The explanation of a rollout as JSON (schema Explanation), appended to `out`. Reads only. */
+enum status rollout_explain(struct db *db, const char *id, struct text *out, struct fault *fault) MUST_CHECK;

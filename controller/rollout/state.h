@@ -1,0 +1,41 @@
+/* A rollout with all that a decision about it looks at, read in one go inside a transaction. */
+#pragma once
+
+#include "spec/policy.h"
+#include "store/routes.h"
+
+#include <json-c/json_object.h>
+
+struct rollout_state {
+    struct rollout_row row;
+    struct slos slos;
+    struct spec_policy spec; /* the frozen policy, with its source */
+    struct plan plan;        /* the frozen plan */
+    struct evidence_row evidence;
+    struct rollout_world world;
+    struct route_row route; /* the service's newest route, whoever wrote it */
+    uint32_t muted;         /* guardrails that may not act now (1 << sli) */
+};
+
+/* Reads rollout `id`; with `lock` it locks service and rollout first. *out is malloc'ed, the caller's
+   (state_free); NULL on failure. */
+enum status state_load(struct db *db, const char *id, bool lock, struct rollout_state **out,
+                       struct fault *fault) MUST_CHECK;
+void state_free(struct rollout_state *state); /* NULL is fine */
+
+/* Parses the frozen documents of state->row into slos, spec and plan. */
+enum status state_read_documents(struct rollout_state *state, struct fault *fault) MUST_CHECK;
+
+/* Seconds of evidence time: since the whole second in which the rollout was created. */
+double state_seconds(const struct rollout_state *state, struct wall_time at);
+/* Whole second in which the rollout was created (since 1970). */
+int64_t state_base_s(const struct rollout_state *state);
+
+/* What decide() looks at, for `verb`. Calls evidence_judge(), which may latch. `new_weight` is the command's
+ * (or 0). */
+void state_snapshot(struct rollout_state *state, enum verb verb, int32_t new_weight, struct snapshot *out);
+
+/* The snapshot as a JSON object and back (replay). NULL on no memory; false if a field is missing or of a
+ * wrong type. */
+struct json_object *snapshot_write(const struct snapshot *snapshot);
+bool snapshot_read(struct json_object *value, struct snapshot *out);

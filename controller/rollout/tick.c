@@ -1,0 +1,158 @@
+/* A tick's commit: evidence, verdicts, then the same change_run() as every command. */
+#include "rollout/tick.h"
+
+#include "rollout/change.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Takes over the observed evidence into the locked state. */
+static void adopt(struct rollout_state *state, const struct observation *observation)
+{
+    state->evidence.evidence = observation->evidence->evidence;
+    state->evidence.quality = observation->evidence->quality;
+    state->evidence.has_quality = observation->evidence->has_quality;
+    state->evidence.observed_at = state->world.now;
+    text_clear(&state->evidence.source_state);
+    text_puts(&state->evidence.source_state, text_get(&observation->evidence->source_state));
+}
+
+static enum verdict verdict_now(const struct rollout_state *state, const struct observation *observation,
+                                enum sli sli)
+{
+    const struct policy *policy = &state->spec.policy;
+    double now_s = state_seconds(state, state->world.now);
+    enum verdict verdict =
+        evidence_verdict(&state->evidence.evidence, policy, sli, now_s, observation->blind);
+    if (observation->source_error && verdict != VERDICT_FAIL)
+        return VERDICT_ERROR;
+    return verdict;
+}
+
+static void number(struct text *out, const char *name, double value)
+{
+    if (isfinite(value))
+        text_printf(out, ",\"%s\":%.12g", name, value);
+    else
+        text_printf(out, ",\"%s\":null", name);
+}
+
+static void verdict_detail(const struct rollout_state *state, enum sli sli, struct text *out)
+{
+    const struct evidence *evidence = &state->evidence.evidence;
+    const struct counts *total = &evidence->sli[sli].total, *step = &evidence->sli[sli].step_total;
+    text_printf(out,
+                "{\"total\":{\"canary\":{\"n\":%" PRId64 ",\"k\":%" PRId64 "},\"stable\":{\"n\":%" PRId64
+                ",\"k\":%" PRId64 "}},\"step\":{\"canary\":{\"n\":%" PRId64 ",\"k\":%" PRId64
+                "},\"stable\":{\"n\":%" PRId64 ",\"k\":%" PRId64 "}}",
+                total->n_c, total->k_c, total->n_b, total->k_b, step->n_c, step->k_c, step->n_b, step->k_b);
+    number(out, "log_noninferiority", evidence_ni(evidence, sli));
+    number(out, "log_noninferiority_threshold", evidence_ni_threshold(evidence, &state->spec.policy));
+    text_printf(out, ",\"weight\":%d,\"step_number\":%d}", (int)state->row.weight, (int)state->row.step);
+}
+
+/* Verdicts are stored when they change; a fail stays (the database holds us to it). *blind: some guardrail
+   that may act has no data or a failing source. */
+static enum status store_verdicts(struct db *db, struct rollout_state *state,
+                                  const struct observation *observation, bool *blind, struct fault *fault)
+{
+    enum verdict before[SLI_COUNT];
+    struct text detail;
+    text_init(&detail, 4096);
+    *blind = false;
+    enum status status = rollouts_verdicts(db, state->row.id, before, fault);
+    for (int i = 0; i < SLI_COUNT && status == STATUS_OK; i++) {
+        if (!state->spec.policy.guardrail[i].used)
+            continue;
+        enum verdict verdict = verdict_now(state, observation, (enum sli)i);
+        if ((verdict == VERDICT_NO_DATA || verdict == VERDICT_ERROR) && (state->muted & 1u << i) == 0)
+            *blind = true;
+        if (verdict == before[i] || before[i] == VERDICT_FAIL)
+            continue;
+        text_clear(&detail);
+        verdict_detail(state, (enum sli)i, &detail);
+        status = rollouts_add_verdict(db, state->row.id, (enum sli)i, verdict, state->world.now,
+                                      text_get(&detail), fault);
+    }
+    text_free(&detail);
+    return status;
+}
+
+/* Times that follow from the world: since when the weight is applied, since when data are missing. */
+static bool note_times(struct rollout_state *state, bool blind)
+{
+    struct rollout_row *row = &state->row;
+    bool changed = false;
+    if (row->step_since.us == 0 && row->step_entered_at.us != 0 && state->route.applied_at.us != 0 &&
+        strcmp(state->route.rollout, row->id) == 0) {
+        row->step_since = state->route.applied_at;
+        changed = true;
+    }
+    /* before the gateways have applied the first weight there is nothing to be blind to */
+    bool counts = row->step_since.us != 0;
+    if (blind && counts && row->blind_since.us == 0) {
+        row->blind_since = state->world.now;
+        changed = true;
+    } else if ((!blind || !counts) && row->blind_since.us != 0) {
+        row->blind_since.us = 0;
+        changed = true;
+    }
+    return changed;
+}
+
+/* The canary's lease is renewed while this loop runs and commits; it runs out by itself when Serin does not.
+ */
+static enum status renew_lease(struct db *db, const struct rollout_state *state, struct fault *fault)
+{
+    int64_t lease_us = change_lease() * 1000000;
+    if (!phase_live(state->row.phase) || state->route.valid_until.us == 0 ||
+        strcmp(state->route.rollout, state->row.id) != 0 ||
+        state->route.valid_until.us - state->world.now.us > lease_us * 2 / 3)
+        return STATUS_OK;
+    return routes_renew(db, state->row.service, state->route.epoch,
+                        (struct wall_time){state->world.now.us + lease_us}, fault);
+}
+
+static enum status commit(struct db *db, struct rollout_state *state, const struct observation *observation,
+                          const struct rule **rule, struct fault *fault)
+{
+    bool blind = false;
+    int64_t version = state->row.row_version;
+    adopt(state, observation);
+    /* judged before it is stored, so that what is latched is stored */
+    struct snapshot ignored;
+    state_snapshot(state, VERB_TICK, 0, &ignored);
+    enum status status = STATUS_OK;
+    if (observation->changed)
+        status = rollouts_store_evidence(db, state->row.id, &state->evidence, observation->blocks,
+                                         observation->block_count, observation->lease_epoch, fault);
+    if (status == STATUS_OK)
+        status = store_verdicts(db, state, observation, &blind, fault);
+    if (status != STATUS_OK)
+        return status;
+    bool noted = note_times(state, blind);
+    status = change_run(db, state, &(struct change){.verb = VERB_TICK, .actor = "serin"}, rule, fault);
+    if (status == STATUS_OK && noted && state->row.row_version == version)
+        status = rollouts_update(db, &state->row, fault);
+    if (status == STATUS_OK)
+        status = renew_lease(db, state, fault);
+    return status;
+}
+
+enum status tick_run(struct db *db, const char *id, const struct observation *observation,
+                     const struct rule **rule, struct fault *fault)
+{
+    struct rollout_state *state = NULL;
+    enum status status = state_load(db, id, true, &state, fault);
+    if (status != STATUS_OK)
+        return status;
+    if (state->row.row_version != observation->row_version ||
+        state->row.lease_epoch != observation->lease_epoch || !phase_live(state->row.phase))
+        status = fault_set(fault, STATUS_SUPERSEDED, "Rollout %s has changed since it was observed", id);
+    else
+        status = commit(db, state, observation, rule, fault);
+    state_free(state);
+    return status;
+}

@@ -1,0 +1,2 @@
+-- :name listen_routes
+LISTEN serin_routes

@@ -1,0 +1,61 @@
+-- :name snapshot_isolation
+SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY
+
+-- :name snapshot_marks
+SELECT r.rev, r.incarnation, serin_now(), (SELECT rate FROM clock),
+       md5(concat_ws('/',
+           (SELECT string_agg(concat_ws(':', id, name, role, revoked_at), ',' ORDER BY id) FROM tokens),
+           (SELECT string_agg(name || ':' || sticky, ',' ORDER BY name) FROM services),
+           (SELECT count(*) FROM slos), (SELECT count(*) FROM policies), (SELECT count(*) FROM releases),
+           (SELECT string_agg(id, ',' ORDER BY id) FROM rollouts
+            WHERE phase IN ('pending', 'progressing', 'paused', 'baking'))))
+FROM route_rev r
+
+-- :name snapshot_new_incarnation
+UPDATE route_rev SET incarnation = greatest(incarnation, $1) + 1 WHERE incarnation <= $1
+
+-- :name snapshot_incarnation
+SELECT incarnation FROM route_rev
+
+-- :name snapshot_routes
+SELECT s.service, r.epoch, coalesce(r.stable, ''), coalesce(r.canary, ''), r.canary_weight, coalesce(r.rollout, ''),
+       r.salt, serin_real(s.valid_until),
+       coalesce((extract(epoch FROM serin_real(s.valid_until) - clock_timestamp()) * 1000000)::bigint, 0)
+FROM route_state s JOIN routes r ON r.service = s.service AND r.epoch = s.epoch
+WHERE s.rev > $1
+ORDER BY s.rev
+
+-- :name snapshot_release
+SELECT encode(r.digest, 'hex'), convert_from(r.content, 'UTF8'),
+       coalesce((SELECT convert_from(v.content, 'UTF8')
+                 FROM release_artifacts a
+                 JOIN artifact_versions v ON v.kind = a.kind AND v.name = a.name AND v.version = a.version
+                 WHERE a.service = r.service AND a.release = r.name AND a.kind = 'model'
+                 ORDER BY a.name LIMIT 1), '')
+FROM releases r WHERE r.service = $1 AND r.name = $2
+
+-- :name snapshot_services
+SELECT s.name, s.sticky,
+       coalesce(live.slos::text, (SELECT o.document::text FROM slos o WHERE o.service = s.name
+                                  ORDER BY o.version DESC LIMIT 1), ''),
+       coalesce(live.policy::text, (SELECT p.document::text FROM policies p WHERE p.service = s.name
+                                    ORDER BY p.version DESC LIMIT 1), '')
+FROM services s
+LEFT JOIN rollouts live ON live.service = s.name AND live.phase IN ('pending', 'progressing', 'paused', 'baking')
+
+-- :name snapshot_names
+SELECT service, name FROM releases
+
+-- :name snapshot_tokens
+SELECT name, role, secret_sha256 FROM tokens WHERE revoked_at IS NULL
+
+-- :name snapshot_content
+SELECT media_type = 'application/json', content FROM artifact_versions WHERE digest = $1 LIMIT 1
+
+-- :name snapshot_acks
+INSERT INTO gateways AS g (service, instance, applied_epoch, heard_at)
+SELECT e.service, e.instance, nullif(e.epoch, -1),
+       serin_now() - e.age_ms * interval '1 ms' * (SELECT rate FROM clock)
+FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[]) AS e (service, instance, epoch, age_ms)
+ON CONFLICT (service, instance) DO UPDATE SET applied_epoch = excluded.applied_epoch, heard_at = excluded.heard_at
+WHERE g.heard_at <= excluded.heard_at

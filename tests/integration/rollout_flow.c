@@ -1,0 +1,311 @@
+/* Rollouts against a real Postgres with a clock moved by hand: the loop's rules, and laws 2 to 8 attacked. */
+#include "reconcile/observe.h"
+#include "rollout/rollout.h"
+#include "rollout/state.h"
+#include "support/world.h"
+
+#include "base/json.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+TestSuite(rollout_flow, .timeout = 120);
+
+#define SLOS "{\"refusal\":{\"objective\":90}}"
+#define POLICY                                                                                               \
+    "{\"guardrails\":{\"refusal\":{\"maturity\":\"2s\",\"budget_share\":0}},\"blind\":\"60s\",\"plan\":{"    \
+    "\"steps\":["                                                                                            \
+    "{\"weight\":500,\"bake\":\"10s\"},{\"weight\":5000,\"bake\":\"10s\"},{\"weight\":10000,\"bake\":"       \
+    "\"30s\"}]}}"
+
+static struct world world;
+
+static void open_world(void)
+{
+    world_open(&world, SLOS, POLICY);
+}
+
+static void close_world(void)
+{
+    world_close(&world);
+}
+
+static const char *field(const char *id, const char *column)
+{
+    return world_text(&world, "SELECT %s FROM rollouts WHERE id = '%s'", column, id);
+}
+
+/* Seconds [from, to): per second `stable` and `canary` requests, of which some are bad; a tick after each.
+   Returns the last rule, or stops early when the rollout has ended. */
+static const char *run(const char *id, int from, int to, int stable, int stable_bad, int canary,
+                       int canary_bad)
+{
+    static char last[64];
+    for (int second = from; second < to; second++) {
+        world_count(&world, second, "v1", stable, stable_bad);
+        if (canary > 0)
+            world_count(&world, second, "v2", canary, canary_bad);
+        world_at(&world, second + 6);
+        world_gateway_applies(&world);
+        snprintf(last, sizeof last, "%s", world_tick(&world, id));
+        if (strcmp(field(id, "ended_at IS NOT NULL"), "t") == 0)
+            break;
+    }
+    return last;
+}
+
+static char *begin(void)
+{
+    char *id = strdup(world_start(&world, "v2"));
+    world_at(&world, 1);
+    world_gateway_applies(&world);
+    cr_assert_str_eq(world_tick(&world, id), "start");
+    cr_assert_str_eq(field(id, "canary_weight"), "500");
+    return id;
+}
+
+static void command(const char *id, enum verb verb, enum status expected)
+{
+    struct fault fault = {0};
+    char result[ID_MAX];
+    struct rollout_command request = {.verb = verb, .reason = "test"};
+    db_deadline(world.db, clock_mono_after_ms(clock_mono(), 20000));
+    cr_assert_eq(db_begin(world.db, &fault), STATUS_OK);
+    enum status status = rollout_command(world.db, id, &request, "tester", result, &fault);
+    cr_assert_eq(status, expected, "%d: %s", status, fault.detail);
+    if (status == STATUS_OK)
+        cr_assert_eq(db_commit(world.db, &fault), STATUS_OK);
+    else
+        db_rollback(world.db);
+}
+
+Test(rollout_flow, a_bad_canary_is_rolled_back_in_one_transaction, .init = open_world, .fini = close_world)
+{
+    char *id = begin();
+    run(id, 2, 60, 95, 2, 5, 3);
+    cr_assert_str_eq(field(id, "phase"), "rolled_back");
+    cr_assert_str_eq(field(id, "canary_weight"), "0");
+    cr_assert_str_eq(
+        world_text(&world, "SELECT stable || ' ' || canary_weight FROM routes ORDER BY epoch DESC LIMIT 1"),
+        "v1 0");
+    cr_assert_str_eq(world_text(&world, "SELECT count(*) FROM quarantines WHERE lifted_at IS NULL"), "1");
+    cr_assert_str_eq(world_text(&world, "SELECT verdict FROM verdicts ORDER BY id DESC LIMIT 1"), "fail");
+    cr_assert_str_eq(world_text(&world, "SELECT count(*) FROM events WHERE type = 'rollout.rolled_back'"),
+                     "1");
+    free(id);
+}
+
+Test(rollout_flow, a_healthy_canary_is_promoted_by_proof, .init = open_world, .fini = close_world)
+{
+    char *id = begin();
+    run(id, 2, 90, 95, 2, 60, 1);
+    run(id, 90, 600, 50, 1, 50, 1);
+    cr_assert_str_eq(field(id, "phase"), "completed", "%s", field(id, "reason"));
+    cr_assert_str_eq(world_text(&world, "SELECT stable FROM routes ORDER BY epoch DESC LIMIT 1"), "v2");
+    cr_assert_str_eq(world_text(&world, "SELECT release FROM bakes ORDER BY id DESC LIMIT 1"), "v2");
+    cr_assert_str_eq(world_text(&world,
+                                "SELECT string_agg(body::jsonb->>'rule', ' ' ORDER BY seq) FROM events "
+                                "WHERE type IN ('rollout.advanced', 'rollout.completed')"),
+                     "start advance advance.bake bake.done");
+    free(id);
+}
+
+Test(rollout_flow, law3_nothing_advances_without_proof, .init = open_world, .fini = close_world)
+{
+    char *id = begin();
+    /* no bad outcome anywhere and almost no canary requests: nothing is proven, however long it takes */
+    for (int second = 2; second < 200; second++) {
+        world_count(&world, second, "v1", 1, 0);
+        world_at(&world, second + 6);
+        world_gateway_applies(&world);
+        world_tick(&world, id);
+    }
+    cr_assert_str_eq(field(id, "step"), "1");
+    cr_assert_str_eq(field(id, "rule"), "step.requests");
+    free(id);
+}
+
+Test(rollout_flow, law4_missing_data_hold_then_pause, .init = open_world, .fini = close_world)
+{
+    char *id = begin();
+    run(id, 2, 20, 95, 2, 5, 0);
+    /* the gateway goes on polling, but reports nothing any more */
+    for (int second = 20; second < 300; second += 5) {
+        world_at(&world, second);
+        world_sql(&world, "UPDATE gateways SET heard_at = serin_now()");
+        world_tick(&world, id);
+    }
+    cr_assert_str_eq(field(id, "phase"), "paused");
+    cr_assert_str_eq(field(id, "rule"), "blind.pause");
+    cr_assert_str_eq(world_text(&world, "SELECT verdict FROM verdicts ORDER BY id DESC LIMIT 1"), "no_data");
+    free(id);
+}
+
+Test(rollout_flow, law4_a_gateway_that_died_is_dropped_in_both_arms, .init = open_world, .fini = close_world)
+{
+    char *id = begin();
+    /* requests were admitted, no outcome is known, and the gateway was never heard again */
+    for (int second = 2; second < 40; second++)
+        world_sql(&world,
+                  "INSERT INTO observations (service, bucket_s, release, gateway, admissions, outcomes, n, "
+                  "k, late, sums, summed) "
+                  "SELECT 'chat', extract(epoch FROM created_at)::bigint + %d, r, 'dead', 50, 0, "
+                  "array_fill(0, '{11}'), "
+                  "array_fill(0, '{11}'), array_fill(0, '{11}'), array_fill(0, '{6}'), array_fill(0, '{6}') "
+                  "FROM rollouts, unnest(ARRAY['v1', 'v2']) r WHERE id = '%s'",
+                  second, id);
+    world_at(&world, 60);
+    world_gateway_applies(&world);
+    world_tick(&world, id);
+    struct fault fault = {0};
+    struct rollout_state *state = NULL;
+    cr_assert_eq(state_load(world.db, id, false, &state, &fault), STATUS_OK);
+    cr_expect_eq(state->evidence.evidence.sli[SLI_REFUSAL].total.n_c, 0);
+    cr_expect_eq(state->evidence.evidence.sli[SLI_REFUSAL].total.n_b, 0);
+    cr_expect_neq(state->row.blind_since.us, 0, "more than a tenth of the admissions is blind");
+    state_free(state);
+    free(id);
+}
+
+Test(rollout_flow, law5_a_breach_in_both_arms_blames_nobody, .init = open_world, .fini = close_world)
+{
+    char *id = begin();
+    run(id, 2, 20, 95, 2, 5, 0);
+    const char *rule = run(id, 20, 60, 95, 48, 5, 2);
+    cr_assert_str_eq(rule, "hold.shared");
+    cr_assert_str_eq(field(id, "phase"), "progressing");
+    /* it began after the weight was raised and outlasts shared_hold: back to stable, without blame */
+    run(id, 60, 500, 95, 48, 5, 2);
+    cr_assert_str_eq(field(id, "phase"), "rolled_back");
+    cr_assert_str_eq(field(id, "rule"), "evidence.shared_cause");
+    cr_assert_str_eq(world_text(&world, "SELECT count(*) FROM quarantines"), "0");
+    free(id);
+}
+
+Test(rollout_flow, law2_abort_needs_nothing_and_nothing_undoes_it, .init = open_world, .fini = close_world)
+{
+    char *id = begin();
+    /* somebody else holds the lease, data are missing, and an observation is under way */
+    world_sql(&world, "UPDATE rollouts SET lease_owner = 'other', lease_epoch = 7, lease_until = 'infinity'");
+    command(id, VERB_ABORT, STATUS_OK);
+    cr_assert_str_eq(field(id, "phase"), "aborted");
+    cr_assert_str_eq(world_text(&world, "SELECT canary_weight FROM routes ORDER BY epoch DESC LIMIT 1"), "0");
+    int64_t epoch = strtoll(world_text(&world, "SELECT max(epoch) FROM routes"), NULL, 10);
+    cr_assert_str_eq(world_tick(&world, id), "superseded");
+    command(id, VERB_PROMOTE, STATUS_CONFLICT);
+    command(id, VERB_RESUME, STATUS_CONFLICT);
+    command(id, VERB_ABORT, STATUS_OK);
+    cr_assert_eq(strtoll(world_text(&world, "SELECT max(epoch) FROM routes"), NULL, 10), epoch);
+    free(id);
+}
+
+Test(rollout_flow, law8_an_old_lease_writes_nothing, .init = open_world, .fini = close_world)
+{
+    char *id = begin();
+    char before[64];
+    snprintf(before, sizeof before, "%s", world_text(&world, "SELECT md5(state) FROM rollout_evidence"));
+    struct observe_result result;
+    struct fault fault = {0};
+    for (int second = 2; second < 20; second++) {
+        world_count(&world, second, "v1", 95, 2);
+        world_count(&world, second, "v2", 5, 5);
+    }
+    world_at(&world, 60);
+    world_gateway_applies(&world);
+    db_deadline(world.db, clock_mono_after_ms(clock_mono(), 20000));
+    cr_assert_eq(observe_rollout(world.db, id, 0, &result, &fault), STATUS_OK, "%s", fault.detail);
+    world_sql(&world, "UPDATE rollouts SET lease_epoch = 1, lease_owner = 'other'");
+    cr_assert_eq(db_begin(world.db, &fault), STATUS_OK);
+    cr_assert_eq(tick_run(world.db, id, &result.observation, NULL, &fault), STATUS_SUPERSEDED);
+    db_rollback(world.db);
+    observe_free(&result);
+    cr_assert_str_eq(world_text(&world, "SELECT md5(state) FROM rollout_evidence"), before);
+    cr_assert_str_eq(world_text(&world, "SELECT count(*) FROM blocks"), "0");
+    cr_assert_str_eq(field(id, "phase"), "progressing");
+    free(id);
+}
+
+/* Law 7: from the stored events and blocks alone, each decision comes out the same. */
+Test(rollout_flow, law7_every_decision_replays, .init = open_world, .fini = close_world)
+{
+    char *id = begin();
+    run(id, 2, 40, 95, 2, 60, 1);
+    run(id, 40, 140, 50, 1, 50, 20);
+    cr_assert_str_eq(field(id, "phase"), "rolled_back");
+    struct fault fault = {0};
+    struct rollout_state *state = NULL;
+    struct block *blocks = NULL;
+    size_t count = 0;
+    cr_assert_eq(state_load(world.db, id, false, &state, &fault), STATUS_OK);
+    cr_assert_eq(rollouts_read_blocks(world.db, id, &blocks, &count, &fault), STATUS_OK);
+    cr_assert_gt(count, 20);
+    int events = atoi(world_text(&world, "SELECT count(*) FROM events WHERE body::jsonb->'data' ? 'inputs'"));
+    cr_assert_geq(events, 3);
+    for (int at = 0; at < events; at++) {
+        struct json_object *body = NULL, *data, *inputs, *value;
+        struct snapshot snapshot;
+        const char *text =
+            world_text(&world,
+                       "SELECT body FROM events WHERE body::jsonb->'data' ? 'inputs' ORDER BY seq "
+                       "LIMIT 1 OFFSET %d",
+                       at);
+        cr_assert_eq(json_parse(text, strlen(text), &body, &fault), STATUS_OK);
+        json_object_object_get_ex(body, "data", &data);
+        json_object_object_get_ex(data, "inputs", &inputs);
+        cr_assert(snapshot_read(inputs, &snapshot));
+        json_object_object_get_ex(data, "verb", &value);
+        enum verb verb;
+        cr_assert(verb_parse(json_object_get_string(value), &verb));
+        struct decision decision = decide(&snapshot, verb);
+        json_object_object_get_ex(body, "rule", &value);
+        cr_expect_str_eq(decision.rule->id, json_object_get_string(value));
+        /* the evidence, from blocks alone */
+        json_object_object_get_ex(data, "blocks", &value);
+        struct evidence evidence;
+        evidence_init(&evidence, &state->spec.policy, &state->plan, 1.0);
+        for (int64_t i = 0; i < json_object_get_int64(value); i++)
+            evidence_block(&evidence, &state->spec.policy, &state->plan, &blocks[i]);
+        struct judgement judgement = evidence_judge(&evidence, &state->spec.policy, 0, false);
+        if (snapshot.phase != PHASE_PENDING) {
+            cr_expect_float_eq(judgement.log_g_rel, snapshot.log_g_rel, 1e-9, "%s: %.15g against %.15g",
+                               decision.rule->id, judgement.log_g_rel, snapshot.log_g_rel);
+            cr_expect_float_eq(judgement.log_g_all, snapshot.log_g_all, 1e-9);
+        }
+        json_object_put(body);
+    }
+    free(blocks);
+    state_free(state);
+    free(id);
+}
+
+Test(rollout_flow, law6_a_fail_is_kept_whatever_comes_later, .init = open_world, .fini = close_world)
+{
+    char *id = begin();
+    run(id, 2, 60, 95, 2, 5, 3);
+    struct fault fault = {0};
+    db_deadline(world.db, clock_mono_after_ms(clock_mono(), 20000));
+    cr_assert_eq(db_begin(world.db, &fault), STATUS_OK);
+    cr_expect_eq(
+        rollouts_add_verdict(world.db, id, SLI_REFUSAL, VERDICT_PASS, (struct wall_time){1}, "{}", &fault),
+        STATUS_CONFLICT);
+    db_rollback(world.db);
+    /* not even a take-over begins anew: the evidence that is loaded has the verdict latched */
+    struct rollout_state *state = NULL;
+    cr_assert_eq(state_load(world.db, id, false, &state, &fault), STATUS_OK);
+    for (int i = 0; i < 10000; i++) {
+        struct block closed[2];
+        double t = ceil(state->evidence.evidence.now_s);
+        evidence_tick(&state->evidence.evidence, &state->spec.policy, &state->plan, SLI_REFUSAL,
+                      QUALITY_COHORT, t, 1.0, &(struct counts){500, 0, 500, 50}, true, false, closed);
+    }
+    cr_expect_eq(evidence_judge(&state->evidence.evidence, &state->spec.policy, 0, false).action,
+                 JUDGE_ROLLBACK);
+    cr_expect_eq(evidence_verdict(&state->evidence.evidence, &state->spec.policy, SLI_REFUSAL,
+                                  state->evidence.evidence.now_s, false),
+                 VERDICT_FAIL);
+    state_free(state);
+    free(id);
+}
