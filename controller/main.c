@@ -4,6 +4,7 @@
 #include "config.h"
 #include "control/control.h"
 #include "gateway/gateway.h"
+#include "http/server.h"
 #include "notify/notify.h"
 #include "reconcile/reconcile.h"
 #include "rollout/change.h"
@@ -20,14 +21,16 @@
 #include <unistd.h>
 #include <uv.h>
 
-enum { DB_TIMEOUT_MS = 10000, NOTIFY_BATCH = 20, NOTIFY_MS = 1000 };
+enum { DB_TIMEOUT_MS = 10000, NOTIFY_BATCH = 20, NOTIFY_MS = 1000, STOP_MS = 10000 };
 
 struct serind {
     struct config config;
     struct db_pool *pool;
-    struct counts *counts;
+    struct counts_writer *counts;
     struct gateway *gateway;
     struct control *control;
+    struct http_server *server;
+    char control_addr[320];
     struct reconcile *reconcile;
     struct notify *notify;
     struct lane *notify_lane;
@@ -209,6 +212,40 @@ static enum status start_workers(struct serind *serind, struct fault *fault)
     return STATUS_OK;
 }
 
+static enum status start_control(struct serind *serind, struct fault *fault)
+{
+    const struct config *config = &serind->config;
+    struct control_options options = {.pool = serind->pool,
+                                      .content_max = (size_t)config->content_limit_bytes};
+    char host[256];
+    uint16_t port;
+    enum status status = config_split_addr(config->control_addr, host, &port, fault);
+    if (status != STATUS_OK)
+        return status;
+    serind->control = control_new(&options);
+    if (serind->control == NULL)
+        return fault_set(fault, STATUS_NO_MEMORY, "Out of memory");
+    struct http_server_options server = {.address = host,
+                                         .port = port,
+                                         .local = config->control_socket[0] != '\0' ? config->control_socket
+                                                                                    : NULL,
+                                         .connections_max = (unsigned)config->control_connections,
+                                         .body_max = control_body_max(&options),
+                                         .routes = control_routes,
+                                         .route_count = control_route_count,
+                                         .context = serind->control,
+                                         .authenticate = control_authenticate,
+                                         .release = control_release,
+                                         .role_name = control_role_name};
+    serind->server = http_server_start(&server, fault);
+    if (serind->server == NULL)
+        return fault->status;
+    bool six = strchr(host, ':') != NULL;
+    snprintf(serind->control_addr, sizeof serind->control_addr, "%s%s%s:%d", six ? "[" : "", host,
+             six ? "]" : "", http_server_port(serind->server));
+    return STATUS_OK;
+}
+
 static enum status start_ports(struct serind *serind, struct fault *fault)
 {
     const struct config *config = &serind->config;
@@ -217,22 +254,16 @@ static enum status start_ports(struct serind *serind, struct fault *fault)
                                       .conninfo = config->database_url,
                                       .state_dir = config->state_dir[0] != '\0' ? config->state_dir : NULL,
                                       .connections = (size_t)config->gateway_connections};
-    struct control_options control = {.pool = serind->pool,
-                                      .listen = config->control_addr,
-                                      .socket_path =
-                                          config->control_socket[0] != '\0' ? config->control_socket : NULL,
-                                      .connections = (size_t)config->control_connections,
-                                      .content_limit = (size_t)config->content_limit_bytes};
     enum status status = counts_start(&counts, &serind->counts, fault);
     gateway.counts = serind->counts;
     if (status == STATUS_OK)
         status = gateway_start(&gateway, &serind->gateway, fault);
     if (status == STATUS_OK)
-        status = control_start(&control, &serind->control, fault);
+        status = start_control(serind, fault);
     if (status == STATUS_OK)
         status = write_addr(config, "gateway.addr", gateway_addr(serind->gateway), fault);
     if (status == STATUS_OK)
-        status = write_addr(config, "control.addr", control_addr(serind->control), fault);
+        status = write_addr(config, "control.addr", serind->control_addr, fault);
     return status;
 }
 
@@ -248,10 +279,20 @@ static void run_loop(struct serind *serind)
     uv_timer_start(&serind->notice, on_notice, 10, NOTIFY_MS);
     uv_signal_start(&serind->interrupt, on_signal, SIGINT);
     uv_signal_start(&serind->terminate, on_signal, SIGTERM);
-    log_event(LOG_INFO, "main", "serving", "control", control_addr(serind->control), "gateway",
+    log_event(LOG_INFO, "main", "serving", "control", serind->control_addr, "gateway",
               gateway_addr(serind->gateway), NULL);
     uv_run(&serind->loop, UV_RUN_DEFAULT);
     uv_loop_close(&serind->loop);
+}
+
+/* A handler that does not end within its time keeps what it uses; the process ends all the same. */
+static void stop_control(struct serind *serind)
+{
+    if (serind->server != NULL && http_server_stop(serind->server, STOP_MS) != STATUS_OK) {
+        log_event(LOG_ERROR, "main", "a request did not end; leaving it", NULL);
+        _exit(1);
+    }
+    control_free(serind->control);
 }
 
 /* In the order that loses nothing: no new work, leases back, last flush, then the ports, then what they stood
@@ -262,7 +303,7 @@ static void stop_all(struct serind *serind)
         gateway_quiesce(serind->gateway);
     reconcile_stop(serind->reconcile);
     lane_stop(serind->notify_lane);
-    control_stop(serind->control);
+    stop_control(serind);
     gateway_stop(serind->gateway);
     counts_stop(serind->counts);
     notify_free(serind->notify);

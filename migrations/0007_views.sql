@@ -2,11 +2,11 @@
 
 -- Seconds of a duration as people write it ("1h30m", "500ms", "2.5s"); NULL if it is not one.
 CREATE FUNCTION duration_seconds(duration text) RETURNS double precision LANGUAGE sql IMMUTABLE STRICT AS $$
-    SELECT CASE WHEN duration ~ '^([0-9]+(\.[0-9]+)?(ms|[smhdw]))+$' THEN (
+    SELECT CASE WHEN duration ~ '^([0-9]+([.][0-9]+)?(ms|[smhdw]))+$' THEN (
         SELECT sum(part[1]::double precision *
                    CASE part[2] WHEN 'ms' THEN 0.001 WHEN 's' THEN 1 WHEN 'm' THEN 60 WHEN 'h' THEN 3600
                                 WHEN 'd' THEN 86400 ELSE 604800 END)
-        FROM regexp_matches(duration, '([0-9]+(?:\.[0-9]+)?)(ms|[smhdw])', 'g') AS part
+        FROM regexp_matches(duration, '([0-9]+(?:[.][0-9]+)?)(ms|[smhdw])', 'g') AS part
     ) END
 $$;
 

@@ -75,6 +75,12 @@ char *digest_base64(const void *data, size_t length, char *out, size_t out_size)
 bool digest_parse_base64(const char *text, size_t text_length, uint8_t *out, size_t out_max,
                          size_t *out_length)
 {
+    /* libsodium 1.0.18 takes some bytes above 0x7F for digits. */
+    for (size_t i = 0; i < text_length; i++) {
+        if ((unsigned char)text[i] > 0x7F) {
+            return false;
+        }
+    }
     return sodium_base642bin(out, out_max, text, text_length, NULL, out_length, NULL,
                              sodium_base64_VARIANT_ORIGINAL) == 0;
 }

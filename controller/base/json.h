@@ -13,12 +13,17 @@ enum { JSON_DEPTH_MAX = 32 };
 
 /* Parses exactly one JSON value (RFC 8259, UTF-8). json-c alone would let through duplicate keys, single quotes, NaN,
    raw control characters, lone surrogates and saturated integers; here each is MALFORMED, with the byte offset and a
-   pointer in the detail; integers beyond +-2^53 and numbers that overflow a double too. On success `*out` is owned by
+   pointer in the detail; numbers that overflow a double too, and integers beyond +-2^53 unless they
+   stand there exactly as a double is written (1e20 has the canonical form 100000000000000000000, which must be
+   read again; such a number is a double and no json_fields_integer). On success `*out` is owned by
    the caller (json_object_put; NULL means the JSON value null); on failure it is NULL. */
 enum status json_parse(const char *data, size_t length, struct json_object **out, struct fault *fault) MUST_CHECK;
 
 /* Appends the canonical form (RFC 8785): keys in UTF-16 order, shortest numbers, no white space. */
 enum status json_canonical(struct json_object *value, struct text *out) MUST_CHECK;
+
+/* Appends the same without sorting: members in the order in which they were added, as people like to read them. */
+enum status json_put(struct json_object *value, struct text *out) MUST_CHECK;
 
 /* Appends `string` (length bytes of UTF-8) as a JSON string with quotes; invalid UTF-8 becomes U+FFFD. */
 void json_put_string(struct text *out, const char *string, size_t length);

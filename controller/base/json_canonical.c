@@ -1,4 +1,5 @@
-/* Canonical JSON (RFC 8785): the bytes that digests of artifacts are taken over. */
+/* JSON out. Canonical (RFC 8785): the bytes that digests of artifacts are taken over; and the same unsorted.
+ */
 #include "base/json.h"
 #include "base/json_number.h"
 #include "base/utf8.h"
@@ -69,9 +70,9 @@ static int compare_keys(const void *left, const void *right)
     return (int)*a - (int)*b;
 }
 
-static enum status put_value(struct text *out, struct json_object *value, int depth);
+static enum status put_value(struct text *out, struct json_object *value, bool sorted, int depth);
 
-static enum status put_object(struct text *out, struct json_object *object, int depth)
+static enum status put_object(struct text *out, struct json_object *object, bool sorted, int depth)
 {
     enum status status = STATUS_OK;
     size_t count = (size_t)json_object_object_length(object);
@@ -85,7 +86,9 @@ static enum status put_object(struct text *out, struct json_object *object, int 
     for (; used < count && !json_object_iter_equal(&at, &end); json_object_iter_next(&at)) {
         keys[used++] = json_object_iter_peek_name(&at);
     }
-    qsort(keys, used, sizeof *keys, compare_keys);
+    if (sorted) {
+        qsort(keys, used, sizeof *keys, compare_keys);
+    }
     text_putc(out, '{');
     for (size_t i = 0; i < used && status == STATUS_OK; i++) {
         size_t length = strlen(keys[i]);
@@ -98,14 +101,14 @@ static enum status put_object(struct text *out, struct json_object *object, int 
         }
         json_put_string(out, keys[i], length);
         text_putc(out, ':');
-        status = put_value(out, json_object_object_get(object, keys[i]), depth);
+        status = put_value(out, json_object_object_get(object, keys[i]), sorted, depth);
     }
     text_putc(out, '}');
     free(keys);
     return status;
 }
 
-static enum status put_array(struct text *out, struct json_object *array, int depth)
+static enum status put_array(struct text *out, struct json_object *array, bool sorted, int depth)
 {
     enum status status = STATUS_OK;
     size_t count = json_object_array_length(array);
@@ -114,13 +117,13 @@ static enum status put_array(struct text *out, struct json_object *array, int de
         if (i > 0) {
             text_putc(out, ',');
         }
-        status = put_value(out, json_object_array_get_idx(array, i), depth);
+        status = put_value(out, json_object_array_get_idx(array, i), sorted, depth);
     }
     text_putc(out, ']');
     return status;
 }
 
-static enum status put_value(struct text *out, struct json_object *value, int depth)
+static enum status put_value(struct text *out, struct json_object *value, bool sorted, int depth)
 {
     char number[JSON_NUMBER_MAX];
     if (depth > DEPTH_MAX) {
@@ -159,15 +162,21 @@ static enum status put_value(struct text *out, struct json_object *value, int de
         break;
     }
     case json_type_object:
-        return put_object(out, value, depth + 1);
+        return put_object(out, value, sorted, depth + 1);
     case json_type_array:
-        return put_array(out, value, depth + 1);
+        return put_array(out, value, sorted, depth + 1);
     }
     return STATUS_OK;
 }
 
 enum status json_canonical(struct json_object *value, struct text *out)
 {
-    enum status status = put_value(out, value, 0);
+    enum status status = put_value(out, value, true, 0);
+    return status != STATUS_OK ? status : text_status(out);
+}
+
+enum status json_put(struct json_object *value, struct text *out)
+{
+    enum status status = put_value(out, value, false, 0);
     return status != STATUS_OK ? status : text_status(out);
 }

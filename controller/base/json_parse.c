@@ -1,6 +1,7 @@
 /* The strict JSON reader: one pass that checks RFC 8259 to the letter and builds json-c objects as it goes.
    There is no second parser whose reading of the same bytes could differ. */
 #include "base/json.h"
+#include "base/json_number.h"
 #include "base/utf8.h"
 
 #include <math.h>
@@ -206,6 +207,7 @@ static size_t skip_digits(struct reader *reader)
 static bool make_number(struct reader *reader, size_t start, bool integer, struct json_object **out)
 {
     char buffer[NUMBER_MAX + 1];
+    char shortest[JSON_NUMBER_MAX];
     size_t length = reader->at - start;
     if (length > NUMBER_MAX) {
         return wrong(reader, start, "a number of more than 1,024 characters", "Round it.");
@@ -217,16 +219,14 @@ static bool make_number(struct reader *reader, size_t start, bool integer, struc
         return wrong(reader, start, "a number that no double can hold",
                      "Numbers reach up to about 1.797e308.");
     }
-    if (integer) {
-        long long whole = strtoll(buffer, NULL, 10); /* saturates, and is then refused */
-        if (whole > INTEGER_MAX || whole < -INTEGER_MAX) {
-            return wrong(reader, start, "an integer beyond 2^53, which would lose digits",
-                         "Send it as a string, or in a larger unit.");
-        }
-        *out = json_object_new_int64(whole);
-    } else {
-        *out = json_object_new_double(number);
+    long long whole = integer ? strtoll(buffer, NULL, 10) : 0; /* saturates, and is then beyond */
+    bool beyond = whole > INTEGER_MAX || whole < -INTEGER_MAX;
+    /* 100000000000000000000 is how 1e20 is written: that one is a double, and nothing is lost. */
+    if (beyond && strcmp(json_number(number, shortest), buffer) != 0) {
+        return wrong(reader, start, "an integer beyond 2^53, which would lose digits",
+                     "Send it as a string, or in a larger unit.");
     }
+    *out = integer && !beyond ? json_object_new_int64(whole) : json_object_new_double(number);
     return *out != NULL || out_of_memory(reader);
 }
 

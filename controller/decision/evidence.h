@@ -121,9 +121,10 @@ int evidence_tick(struct evidence *evidence, const struct policy *policy, const 
                   enum data_quality quality, double t_s, double dt_s, const struct counts *counts, bool rps_hint,
                   bool draining, struct block closed[2]);
 
-/* Feeds a stored block instead of ticks (replay); blocks of one SLI in their order. Gives the same evidence, to the bit, as
-   the ticks it came from: lanes, recent e-values, budget, non-inferiority, totals. Calls of evidence_weight() may be
-   repeated too, but need not be. Not restored: the rate, invalid and dropped ticks, and the latched judgement. */
+/* Feeds a stored block instead of ticks (replay); blocks of one SLI in their order. Gives the same evidence, to
+   the bit, as the ticks it came from: lanes, recent e-values, budget, non-inferiority, totals. Repeat the calls of
+   evidence_weight() too; without them a step that passed with no block in it is missed, and with it a margin. Not
+   restored: the rate, invalid and dropped ticks, and the latched judgement. */
 void evidence_block(struct evidence *evidence, const struct policy *policy, const struct plan *plan,
                     const struct block *block);
 

@@ -20,7 +20,7 @@ struct db {
     struct mono_time deadline;
     bool healthy, in_transaction;
     char constraint[64], sqlstate[6];
-    const struct statement *prepared[PREPARED_SLOTS]; /* open addressing by pointer */
+    const struct statement *prepared[PREPARED_SLOTS]; /* open addressing by name */
     size_t prepared_count;
 };
 
@@ -203,8 +203,11 @@ enum status db_run_once(struct db *db, const char *sql, struct db_rows **out, st
 /* Slot of a statement on this connection: its own if prepared, else the free one it may take. */
 static const struct statement **slot_of(struct db *db, const struct statement *statement)
 {
-    size_t at = ((uintptr_t)statement >> 4) % PREPARED_SLOTS;
-    while (db->prepared[at] != NULL && db->prepared[at] != statement)
+    size_t hash = 5381;
+    for (const char *c = statement->name; *c != '\0'; c++)
+        hash = hash * 33 + (unsigned char)*c;
+    size_t at = hash % PREPARED_SLOTS;
+    while (db->prepared[at] != NULL && strcmp(db->prepared[at]->name, statement->name) != 0)
         at = (at + 1) % PREPARED_SLOTS;
     return &db->prepared[at];
 }
@@ -214,7 +217,7 @@ static enum status prepare(struct db *db, const struct statement *statement, cha
 {
     const struct statement **slot = slot_of(db, statement);
     snprintf(name, 80, "%s", statement->name);
-    if (*slot == statement)
+    if (*slot != NULL)
         return STATUS_OK;
     /* a quarter stays free, so that a search always ends */
     if (db->prepared_count >= PREPARED_SLOTS * 3 / 4) {

@@ -5,11 +5,12 @@
 #include "store/page.h"
 
 /* Makes a release of `service` from what was read, with its event. The content that is stored is the
-   canonical JSON of {artifacts: [{kind, name, version, digest} by kind and name], changelog, compatibility,
-   fallback, history_compatible, parameters, worksheets} and the behaviour, which a quarantine goes by, is the
-   digest of {artifacts: [{kind, name, digest}], parameters}. The same content under this name is no error
-   (*created false). INVALID (a pinned version that does not exist, at its pointer), CONFLICT (other content
-   under this name), NOT_FOUND (service). The caller's transaction; it locks the service. */
+   canonical JSON of {artifacts: [{kind, name, version, digest} in the order of release->pin], changelog,
+   compatibility, fallback, history_compatible, parameters, worksheets}. The behaviour, which a quarantine
+   goes by, is the digest of {artifacts: [{kind, name, digest}], parameters}. The same content under this name
+   is no error (*created false). INVALID (a pinned version that does not exist, at its pointer; U+0000),
+   CONFLICT (other content under this name), NOT_FOUND (service). The caller's transaction; it locks the
+   service. */
 enum status releases_create(struct db *db, const char *service, const struct spec_release *release,
                             const char *actor, bool *created, struct fault *fault) MUST_CHECK;
 

@@ -70,7 +70,7 @@ ORDER BY s.service LIMIT $2::integer
 -- :name view_gateways
 SELECT json_build_object('service', g.service, 'instance', g.instance, 'applied_epoch', g.applied_epoch,
                          'current_epoch', s.epoch, 'behind', coalesce(g.applied_epoch, 0) < coalesce(s.epoch, 0),
-                         'heard_at', serin_text(g.heard_at),
+                         'heard_at', serin_text(greatest(g.heard_at, g.reported_at)),
                          'live', g.heard_at > serin_now() - interval '60 s')::text,
        g.service || '/' || g.instance
 FROM gateways g LEFT JOIN route_state s ON s.service = g.service

@@ -377,6 +377,12 @@ def wait_for(what, until, timeout=60, every=0.1):
         time.sleep(every)
 
 
+def gateway_live(client, name, timeout=20):
+    """Waits until some gateway of the service counts as live: it has polled its route."""
+    wait_for(f"a gateway of {name} is live",
+             lambda: any(g["live"] for g in client.get(f"/v1/gateways?service={name}")["items"]), timeout)
+
+
 def first_release(client, name, release_name="v1", timeout=60):
     """Makes `release_name` the stable release of a service through its first rollout, promoted by hand."""
     rollout = client.post(f"/v1/services/{name}/rollouts", {"release": release_name, "allow_no_gateway": True})

@@ -1,0 +1,30 @@
+/* What gateways have applied, as heard by one gateway thread: gathered in memory, written down once a second.
+   One thread. */
+#pragma once
+
+#include "base/clock.h"
+#include "base/id.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct ack {
+    char service[NAME_MAX_LENGTH + 1], instance[NAME_MAX_LENGTH + 1];
+    int64_t applied_epoch; /* -1 = it has not said */
+    struct mono_time heard;
+};
+
+struct acks;
+/* Remembers at most `maximum` gateways; more are not noted. NULL on no memory. */
+struct acks *acks_new(size_t maximum);
+void acks_free(struct acks *acks); /* NULL is fine */
+
+/* The newest word counts. */
+void acks_heard(struct acks *acks, const char *service, const char *instance, int64_t applied_epoch,
+                struct mono_time now);
+/* What was heard since the last call, sorted by (service, instance): *out is the caller's (free). Returns how
+   many; 0 and NULL also on no memory, and then nothing is lost. */
+size_t acks_take(struct acks *acks, struct ack **out);
+/* What acks_take() gave could not be written: it will be given again, unless newer was heard. */
+void acks_return(struct acks *acks, const struct ack *taken, size_t count);

@@ -1,0 +1,104 @@
+/* Answers that are made for one request. */
+#include "gateway/answer.h"
+
+#include "base/log.h"
+#include "http/problem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PROBLEM_MAX = 16384, RETRY_AFTER_S = 1 };
+
+const char *request_header(const struct request *request, const char *name)
+{
+    return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
+}
+
+enum MHD_Result answer_with(struct request *request, unsigned code, struct MHD_Response *response)
+{
+    metric_request(&request->thread->metrics, request->path->metric, code);
+    return MHD_queue_response(request->connection, code, response);
+}
+
+/* Over malloc'ed bytes, which are taken over. NULL on no memory. */
+static struct MHD_Response *response_of(char *bytes, size_t length, const char *type)
+{
+    struct MHD_Response *response = MHD_create_response_from_buffer(length, bytes, MHD_RESPMEM_MUST_FREE);
+    if (response == NULL) {
+        free(bytes);
+        return NULL;
+    }
+    if (MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type) != MHD_YES) {
+        MHD_destroy_response(response);
+        return NULL;
+    }
+    return response;
+}
+
+enum MHD_Result answer_body(struct request *request, unsigned code, const char *type, struct text *body)
+{
+    size_t length = body->length;
+    char *bytes = text_take(body);
+    if (bytes == NULL)
+        return MHD_NO; /* without memory the connection can only be closed */
+    struct MHD_Response *response = response_of(bytes, length, type);
+    if (response == NULL)
+        return MHD_NO;
+    enum MHD_Result result = answer_with(request, code, response);
+    MHD_destroy_response(response);
+    return result;
+}
+
+enum MHD_Result answer_text(struct request *request, unsigned code, const char *type, const char *text)
+{
+    struct text body;
+    text_init(&body, strlen(text));
+    text_puts(&body, text);
+    return answer_body(request, code, type, &body);
+}
+
+enum MHD_Result answer_problem(struct request *request, const struct fault *fault)
+{
+    struct text body;
+    char id[ID_MAX], seconds[16];
+    unsigned code = (unsigned)status_http(fault->status);
+    id_new("rq", id);
+    text_init(&body, PROBLEM_MAX);
+    http_problem_put(&body, fault, id);
+    if (text_status(&body) != STATUS_OK) {
+        text_free(&body);
+        return MHD_NO;
+    }
+    size_t length = body.length;
+    char *bytes = text_take(&body);
+    struct MHD_Response *response = bytes != NULL ? response_of(bytes, length, HTTP_PROBLEM_TYPE) : NULL;
+    if (response == NULL)
+        return MHD_NO;
+    snprintf(seconds, sizeof seconds, "%d", RETRY_AFTER_S);
+    bool good = MHD_add_response_header(response, "X-Request-Id", id) == MHD_YES;
+    if (status_retryable(fault->status))
+        good = MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, seconds) == MHD_YES && good;
+    if (fault->status == STATUS_UNAUTHENTICATED)
+        good =
+            MHD_add_response_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer") == MHD_YES && good;
+    if (fault->status == STATUS_METHOD)
+        good = MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW,
+                                       request->path->body ? "POST" : "GET, HEAD") == MHD_YES &&
+               good;
+    if (code >= 500)
+        log_event(LOG_WARN, "gateway", "request failed", "request", id, "path", request->path->prefix,
+                  "error", fault->detail, NULL);
+    enum MHD_Result result = good ? answer_with(request, code, response) : MHD_NO;
+    MHD_destroy_response(response);
+    return result;
+}
+
+enum MHD_Result answer_refusal(struct request *request, enum status status, const char *detail,
+                               const char *next)
+{
+    struct fault fault = {.status = status};
+    fault_set(&fault, status, "%s", detail);
+    fault_next(&fault, "%s", next);
+    return answer_problem(request, &fault);
+}

@@ -1,0 +1,38 @@
+/* Serin's own metrics of the gateway port. Counters are written by one thread each and read by any. */
+#pragma once
+
+#include "base/text.h"
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum metric_path {
+    METRIC_ROUTES,
+    METRIC_OUTCOMES,
+    METRIC_CONTENT,
+    METRIC_LIVEZ,
+    METRIC_READYZ,
+    METRIC_METRICS,
+    METRIC_OTHER,
+    METRIC_PATHS
+};
+
+enum { METRIC_CODES = 16 };
+extern const unsigned metric_code[METRIC_CODES]; /* the last one is 0: any other */
+
+struct metric_thread {
+    atomic_llong requests[METRIC_PATHS][METRIC_CODES];
+    atomic_llong parked;
+};
+
+struct metric_shared {
+    atomic_llong outcomes_accepted, outcomes_rejected; /* items */
+};
+
+void metric_request(struct metric_thread *metrics, enum metric_path path, unsigned code);
+
+struct gateway;
+struct snapshot;
+/* Appends everything in Prometheus' text format. `snapshot` may be NULL. */
+void metrics_write(struct gateway *gateway, const struct snapshot *snapshot, struct text *out);

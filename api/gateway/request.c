@@ -1,0 +1,144 @@
+/* A request from its first line to its end: which path it is for, its body, who sends it. */
+#include "gateway/answer.h"
+#include "gateway/auth.h"
+#include "gateway/parts.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    BODY_MAX = 4 << 20,          /* of a request */
+    BODY_DRAINED_MAX = 16 << 20, /* more than this of a body that is refused is not read */
+    BODIES_MAX = 64 << 20        /* of all requests of a thread */
+};
+
+static const struct path paths[] = {
+    {"/v1/routes/", true, false, false, METRIC_ROUTES, routes_answer, NULL},
+    {"/v1/outcomes", false, true, false, METRIC_OUTCOMES, outcomes_answer, outcomes_forget},
+    {"/v1/content/", true, false, false, METRIC_CONTENT, content_answer, content_forget},
+    {"/livez", false, false, true, METRIC_LIVEZ, health_live, NULL},
+    {"/readyz", false, false, true, METRIC_READYZ, health_ready, NULL},
+    {"/metrics", false, false, true, METRIC_METRICS, metrics_answer, NULL},
+};
+static const struct path no_path = {"", false, false, true, METRIC_OTHER, NULL, NULL};
+
+static const struct path *path_of(const char *url, const char **argument)
+{
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
+        const struct path *path = &paths[i];
+        size_t length = strlen(path->prefix);
+        *argument = url + length;
+        if (path->argument ? strncmp(url, path->prefix, length) == 0 && url[length] != '\0' &&
+                                 strchr(url + length, '/') == NULL
+                           : strcmp(url, path->prefix) == 0)
+            return path;
+    }
+    *argument = "";
+    return &no_path;
+}
+
+static struct request *request_new(struct gateway_thread *thread, struct MHD_Connection *connection,
+                                   const char *url, const char *method)
+{
+    const char *argument;
+    struct request *request = calloc(1, sizeof *request);
+    if (request == NULL)
+        return NULL;
+    request->thread = thread;
+    request->connection = connection;
+    request->path = path_of(url, &argument);
+    if (strlen(argument) < sizeof request->argument)
+        snprintf(request->argument, sizeof request->argument, "%s", argument);
+    request->method = method;
+    request->began = clock_mono();
+    text_init(&request->body, BODY_MAX);
+    thread->open++;
+    return request;
+}
+
+void request_completed(void *argument, struct MHD_Connection *connection, void **context,
+                       enum MHD_RequestTerminationCode code)
+{
+    struct gateway_thread *thread = argument;
+    struct request *request = *context;
+    (void)connection;
+    (void)code;
+    if (request == NULL)
+        return;
+    waiters_leave(&thread->waiters, &request->waiter);
+    if (request->path->forget != NULL)
+        request->path->forget(request);
+    thread->body_bytes -= request->body_counted;
+    text_free(&request->body);
+    free(request);
+    *context = NULL;
+    thread->open--;
+}
+
+/* Keeps a part of the body. One that is too large is read on and refused at its end, so that the client gets
+   to read why; but not for ever. */
+static enum MHD_Result take_body(struct request *request, const char *data, size_t length)
+{
+    struct gateway_thread *thread = request->thread;
+    if (request->refused_body) {
+        request->body_counted += length;
+        thread->body_bytes += length;
+        return request->body_counted <= BODY_DRAINED_MAX ? MHD_YES : MHD_NO;
+    }
+    request->body_counted += length;
+    thread->body_bytes += length;
+    if (!request->path->body || request->body_counted > BODY_MAX || thread->body_bytes > BODIES_MAX)
+        request->refused_body = true;
+    else
+        text_add(&request->body, data, length);
+    if (request->refused_body || request->body.broken) {
+        request->refused_body = true;
+        text_free(&request->body);
+    }
+    return MHD_YES;
+}
+
+static enum MHD_Result begin_answer(struct request *request)
+{
+    struct fault fault = {.status = STATUS_OK};
+    const struct path *path = request->path;
+    if (path == &no_path)
+        return answer_refusal(
+            request, STATUS_NOT_FOUND, "The gateway port has no such path",
+            "It serves /v1/routes/{service}, /v1/outcomes, /v1/content/{digest}, /livez, /readyz and "
+            "/metrics; everything else is on the control port.");
+    bool read = strcmp(request->method, "GET") == 0 || strcmp(request->method, "HEAD") == 0;
+    if (path->body ? strcmp(request->method, "POST") != 0 : !read)
+        return answer_refusal(request, STATUS_METHOD, "This path does not take this method",
+                              path->body ? "Use POST." : "Use GET.");
+    if (!path->open_to_all && auth_check(request, &fault) != STATUS_OK)
+        return answer_problem(request, &fault);
+    if (request->refused_body && request->body_counted > BODY_MAX)
+        return answer_refusal(request, STATUS_TOO_LARGE, "The body is larger than 4 MiB",
+                              "Send smaller batches.");
+    if (request->refused_body && path->body)
+        return answer_refusal(request, STATUS_UNAVAILABLE, "Too many bodies are being read at once",
+                              "Send it again in a second, with the same Idempotency-Key.");
+    return path->answer(request);
+}
+
+enum MHD_Result request_handle(void *argument, struct MHD_Connection *connection, const char *url,
+                               const char *method, const char *version, const char *upload,
+                               size_t *upload_size, void **context)
+{
+    struct request *request = *context;
+    (void)version;
+    if (request == NULL) {
+        *context = request_new(argument, connection, url, method);
+        return *context != NULL ? MHD_YES : MHD_NO;
+    }
+    if (*upload_size > 0) {
+        size_t length = *upload_size;
+        *upload_size = 0;
+        return take_body(request, upload, length);
+    }
+    if (request->suspended)
+        return MHD_YES; /* called once more before MHD noted it */
+    return begin_answer(request);
+}

@@ -1,0 +1,247 @@
+/* Snapshots: built once, shared, freed with the last reference. */
+#include "gateway/snapshot.h"
+
+#include "http/etag.h"
+
+#include <inttypes.h>
+#include <microhttpd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* One text under two responses, each of which may outlive the snapshot while it is being sent. */
+struct body {
+    atomic_int references;
+    char *text;
+};
+
+static void body_unref(void *argument)
+{
+    struct body *body = argument;
+    if (atomic_fetch_sub_explicit(&body->references, 1, memory_order_acq_rel) == 1) {
+        free(body->text);
+        free(body);
+    }
+}
+
+static bool add_headers(struct MHD_Response *response, const char *etag, const char *epoch)
+{
+    return MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "application/json") == MHD_YES &&
+           MHD_add_response_header(response, MHD_HTTP_HEADER_ETAG, etag) == MHD_YES &&
+           MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-cache") == MHD_YES &&
+           MHD_add_response_header(response, "Serin-Epoch", epoch) == MHD_YES;
+}
+
+/* A response over `body`, whose reference it takes. NULL: it could not be made, and the reference is given
+ * back. */
+static struct MHD_Response *response_over(struct body *body, size_t length, const char *etag,
+                                          const char *epoch)
+{
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer_with_free_callback_cls(length, body->text, body_unref, body);
+    if (response == NULL) {
+        body_unref(body);
+        return NULL;
+    }
+    if (!add_headers(response, etag, epoch)) {
+        MHD_destroy_response(response);
+        return NULL;
+    }
+    return response;
+}
+
+static void form_free(struct route_form *form)
+{
+    if (form->fresh != NULL)
+        MHD_destroy_response(form->fresh);
+    if (form->stale != NULL)
+        MHD_destroy_response(form->stale);
+    form->fresh = form->stale = NULL;
+}
+
+enum status snapshot_form(struct route_form *form, int64_t incarnation, int64_t epoch, char *text,
+                          size_t length)
+{
+    char hex[DIGEST_HEX], epoch_text[32];
+    struct digest digest = digest_sha256(text, length);
+    struct body *body = malloc(sizeof *body);
+    *form = (struct route_form){.body = text, .length = length};
+    if (body == NULL) {
+        free(text);
+        return STATUS_NO_MEMORY;
+    }
+    atomic_init(&body->references, 2);
+    body->text = text;
+    snprintf(form->etag, sizeof form->etag, "\"%" PRId64 ".%" PRId64 ".%.16s\"", incarnation, epoch,
+             digest_hex(&digest, hex));
+    snprintf(epoch_text, sizeof epoch_text, "%" PRId64, epoch);
+    form->fresh = response_over(body, length, form->etag, epoch_text);
+    form->stale = response_over(body, length, form->etag, epoch_text);
+    if (form->fresh == NULL || form->stale == NULL ||
+        MHD_add_response_header(form->stale, "Serin-Stale", "true") != MHD_YES) {
+        form_free(form);
+        return STATUS_NO_MEMORY;
+    }
+    return STATUS_OK;
+}
+
+struct service_view *service_view_new(const char *name)
+{
+    struct service_view *view = calloc(1, sizeof *view);
+    if (view == NULL)
+        return NULL;
+    atomic_init(&view->references, 1);
+    snprintf(view->name, sizeof view->name, "%s", name);
+    rules_default(&view->rules);
+    return view;
+}
+
+void service_view_ref(struct service_view *view)
+{
+    atomic_fetch_add_explicit(&view->references, 1, memory_order_relaxed);
+}
+
+void service_view_unref(struct service_view *view)
+{
+    if (view == NULL || atomic_fetch_sub_explicit(&view->references, 1, memory_order_acq_rel) != 1)
+        return;
+    form_free(&view->normal);
+    form_free(&view->lapsed);
+    rules_free(&view->rules);
+    free(view);
+}
+
+struct snapshot *snapshot_new(int64_t incarnation, int64_t rev, size_t services, size_t tokens)
+{
+    struct snapshot *snapshot = calloc(1, sizeof *snapshot);
+    if (snapshot == NULL)
+        return NULL;
+    atomic_init(&snapshot->references, 1);
+    snapshot->incarnation = incarnation;
+    snapshot->rev = rev;
+    snapshot->tokens_version = 1;
+    snapshot->service = calloc(services + 1, sizeof *snapshot->service);
+    snapshot->token = calloc(tokens + 1, sizeof *snapshot->token);
+    if (snapshot->service == NULL || snapshot->token == NULL) {
+        snapshot_unref(snapshot);
+        return NULL;
+    }
+    return snapshot;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp((*(struct service_view *const *)a)->name, (*(struct service_view *const *)b)->name);
+}
+
+static int by_secret(const void *a, const void *b)
+{
+    const struct snapshot_token_entry *x = a, *y = b;
+    return memcmp(x->secret.bytes, y->secret.bytes, sizeof x->secret.bytes);
+}
+
+void snapshot_seal(struct snapshot *snapshot)
+{
+    qsort(snapshot->service, snapshot->services, sizeof *snapshot->service, by_name);
+    qsort(snapshot->token, snapshot->tokens, sizeof *snapshot->token, by_secret);
+}
+
+struct snapshot *snapshot_ref(struct snapshot *snapshot)
+{
+    atomic_fetch_add_explicit(&snapshot->references, 1, memory_order_relaxed);
+    return snapshot;
+}
+
+void snapshot_unref(struct snapshot *snapshot)
+{
+    if (snapshot == NULL || atomic_fetch_sub_explicit(&snapshot->references, 1, memory_order_acq_rel) != 1)
+        return;
+    for (size_t i = 0; i < snapshot->services; i++)
+        service_view_unref(snapshot->service[i]);
+    free(snapshot->service);
+    free(snapshot->token);
+    free(snapshot);
+}
+
+const struct service_view *snapshot_find(const struct snapshot *snapshot, const char *service)
+{
+    size_t low = 0, high = snapshot->services;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = strcmp(snapshot->service[middle]->name, service);
+        if (order == 0)
+            return snapshot->service[middle];
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return NULL;
+}
+
+/* The keys are hashes, so what the time of a comparison tells is of no use to anyone. */
+const struct snapshot_token_entry *snapshot_find_token(const struct snapshot *snapshot,
+                                                       const struct digest *secret)
+{
+    struct snapshot_token_entry wanted = {.secret = *secret};
+    return bsearch(&wanted, snapshot->token, snapshot->tokens, sizeof *snapshot->token, by_secret);
+}
+
+bool service_view_has_lapsed(const struct service_view *view, struct wall_time wall, struct mono_time mono)
+{
+    return view->leased && (wall.us >= view->lapse_wall.us || mono.us >= view->lapse_mono.us);
+}
+
+const struct route_form *service_view_form(const struct service_view *view, struct wall_time wall,
+                                           struct mono_time mono)
+{
+    if (view->lapsed.fresh != NULL && service_view_has_lapsed(view, wall, mono))
+        return &view->lapsed;
+    return &view->normal;
+}
+
+/* Reads "<incarnation>.<epoch>.<digest>" with its quotes. */
+static bool read_tag(const char *tag, size_t length, int64_t *incarnation, int64_t *epoch)
+{
+    int64_t number[2];
+    const char *at = tag + 1, *end = tag + length - 1;
+    for (int i = 0; i < 2; i++) {
+        const char *begin = at;
+        number[i] = 0;
+        for (; at < end && *at >= '0' && *at <= '9' && at - begin < 18; at++)
+            number[i] = number[i] * 10 + (*at - '0');
+        if (at == begin || at >= end || *at != '.')
+            return false;
+        at++;
+    }
+    *incarnation = number[0];
+    *epoch = number[1];
+    return true;
+}
+
+enum etag_standing etag_stand(const char *header, const char *current, int64_t incarnation, int64_t epoch,
+                              int64_t *applied)
+{
+    enum etag_standing standing = ETAG_NONE;
+    struct http_etags tags;
+    *applied = -1;
+    /* a header that cannot be read is no reason not to send the route */
+    if (header == NULL || http_etags_parse(header, &tags, NULL) != STATUS_OK)
+        return ETAG_NONE;
+    for (size_t i = 0; i < tags.count; i++) {
+        int64_t its_incarnation, its_epoch;
+        enum etag_standing its = ETAG_OLDER;
+        if (!read_tag(tags.tag[i].opaque, tags.tag[i].length, &its_incarnation, &its_epoch))
+            continue;
+        if (its_incarnation > incarnation || (its_incarnation == incarnation && its_epoch > epoch))
+            its = ETAG_NEWER;
+        else if (strlen(current) == tags.tag[i].length &&
+                 memcmp(current, tags.tag[i].opaque, tags.tag[i].length) == 0)
+            its = ETAG_CURRENT;
+        if (its > standing)
+            standing = its;
+        if (its_incarnation == incarnation && its_epoch > *applied)
+            *applied = its_epoch;
+    }
+    return standing;
+}

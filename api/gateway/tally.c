@@ -1,0 +1,270 @@
+/* Counting a batch.
+
+   An SLI of an outcome is true (bad), false (good) or absent: absent counts nowhere. It counts in the second
+   in which its request was admitted, as long as the request is not older than that SLI's maturity; later only
+   bad ones are noted, apart, since the second may have been judged already. */
+#include "gateway/tally.h"
+
+#include "base/json.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { ITEMS_MAX = 10000, COUNT_MAX = 1000000, AGE_MAX_MS = 86400000, POINTER_MAX = 48 };
+
+#define NUMBER_MAX 9007199254740991 /* 2^53 - 1 */
+#define SCORE_MAX  1000000.0
+
+enum judged { ABSENT, GOOD, BAD };
+
+/* One outcome as it was read. */
+struct outcome {
+    const char *release;
+    int64_t age_ms;
+    enum judged sli[SLI_COUNT];
+    bool has[COUNTS_SUMS];
+    double value[COUNTS_SUMS];
+    int64_t ttft_ms, latency_ms; /* -1 = absent */
+    bool rescued;
+};
+
+static int64_t bucket_of(struct wall_time now, int64_t age_ms)
+{
+    int64_t us = now.us - age_ms * 1000;
+    return us >= 0 ? us / 1000000 : -((-us + 999999) / 1000000);
+}
+
+/* The release, or NULL after it was put on the list of rejected ones. */
+static const char *known_release(struct tally *tally, const struct rules *rules, const char *release,
+                                 const char *pointer)
+{
+    if (rules_has_release(rules, release))
+        return release;
+    if (tally->listed < TALLY_REJECTED_MAX) {
+        struct tally_rejected *rejected = &tally->first[tally->listed++];
+        snprintf(rejected->pointer, sizeof rejected->pointer, "%s/release", pointer);
+        snprintf(rejected->release, sizeof rejected->release, "%s", release);
+    }
+    tally->rejected++;
+    return NULL;
+}
+
+/* --- admissions
+ * --------------------------------------------------------------------------------------------------- */
+
+static enum status read_admission(struct json_object *item, const char *pointer, const struct rules *rules,
+                                  struct wall_time now, struct tally *tally, struct fault *fault)
+{
+    struct json_fields fields;
+    const char *release = NULL;
+    int64_t count = 0, age_ms = 0;
+    json_fields_open(&fields, item, pointer, fault);
+    json_fields_name(&fields, "release", JSON_REQUIRED, &release);
+    json_fields_integer(&fields, "count", JSON_REQUIRED, 1, COUNT_MAX, &count);
+    json_fields_integer(&fields, "age_ms", JSON_REQUIRED, 0, AGE_MAX_MS, &age_ms);
+    enum status status = json_fields_close(&fields);
+    if (status != STATUS_OK || known_release(tally, rules, release, pointer) == NULL)
+        return status;
+    struct counts_entry *entry = counts_delta_entry(tally->delta, release, bucket_of(now, age_ms));
+    if (entry == NULL)
+        return fault_set(fault, STATUS_NO_MEMORY, "Out of memory");
+    entry->admissions += count;
+    tally->accepted++;
+    return STATUS_OK;
+}
+
+/* --- outcomes
+ * ----------------------------------------------------------------------------------------------------- */
+
+static enum status read_slis(struct json_fields *parent, struct outcome *outcome, struct fault *fault)
+{
+    struct json_object *object = NULL;
+    struct json_fields fields;
+    char pointer[128];
+    if (!json_fields_object(parent, "sli", JSON_OPTIONAL, &object))
+        return STATUS_OK;
+    json_fields_open(&fields, object, json_fields_pointer(parent, "sli", pointer), fault);
+    for (int i = 0; i < SLI_COUNT; i++) {
+        bool bad;
+        if (json_fields_bool(&fields, sli_name((enum sli)i), JSON_OPTIONAL, &bad))
+            outcome->sli[i] = bad ? BAD : GOOD;
+    }
+    return json_fields_close(&fields);
+}
+
+static int64_t read_amount(struct json_fields *fields, const char *name, enum counts_sum sum,
+                           struct outcome *outcome)
+{
+    int64_t amount = -1;
+    if (json_fields_integer(fields, name, JSON_OPTIONAL, 0, NUMBER_MAX, &amount)) {
+        outcome->has[sum] = true;
+        outcome->value[sum] = (double)amount;
+    }
+    return amount;
+}
+
+static enum status read_fields(struct json_object *item, const char *pointer, struct outcome *outcome,
+                               struct fault *fault)
+{
+    struct json_fields fields;
+    *outcome = (struct outcome){.release = NULL};
+    json_fields_open(&fields, item, pointer, fault);
+    json_fields_name(&fields, "release", JSON_REQUIRED, &outcome->release);
+    json_fields_integer(&fields, "age_ms", JSON_REQUIRED, 0, AGE_MAX_MS, &outcome->age_ms);
+    enum status slis = read_slis(&fields, outcome, fault);
+    outcome->ttft_ms = read_amount(&fields, "ttft_ms", SUM_TTFT_MS, outcome);
+    outcome->latency_ms = read_amount(&fields, "latency_ms", SUM_LATENCY_MS, outcome);
+    read_amount(&fields, "input_tokens", SUM_INPUT_TOKENS, outcome);
+    read_amount(&fields, "output_tokens", SUM_OUTPUT_TOKENS, outcome);
+    read_amount(&fields, "cost_micros", SUM_COST_MICROS, outcome);
+    if (json_fields_number(&fields, "score", JSON_OPTIONAL, -SCORE_MAX, SCORE_MAX,
+                           &outcome->value[SUM_SCORE]))
+        outcome->has[SUM_SCORE] = true;
+    json_fields_bool(&fields, "rescued", JSON_OPTIONAL, &outcome->rescued);
+    enum status status = json_fields_close(&fields);
+    return status != STATUS_OK ? status : slis;
+}
+
+/* What was measured in ms is held against its threshold, unless the gateway has judged it itself. */
+static void judge(struct outcome *outcome, enum sli sli, int64_t measured_ms, int64_t threshold_ms,
+                  bool bad_at)
+{
+    if (outcome->sli[sli] != ABSENT || measured_ms < 0 || threshold_ms <= 0)
+        return;
+    bool bad = bad_at ? measured_ms >= threshold_ms : measured_ms > threshold_ms;
+    outcome->sli[sli] = bad ? BAD : GOOD;
+}
+
+static void count(const struct outcome *outcome, const struct rules *rules, struct counts_entry *entry)
+{
+    bool in_time = outcome->age_ms <= rules->oldest_ms;
+    for (int i = 0; i < SLI_COUNT; i++) {
+        bool bad = outcome->sli[i] == BAD;
+        if (outcome->sli[i] == ABSENT)
+            continue;
+        if (outcome->age_ms <= rules->maturity_ms[i]) {
+            entry->n[i]++;
+            entry->k[i] += bad;
+        } else {
+            entry->late[i] += bad;
+        }
+    }
+    if (!in_time) {
+        entry->late_outcomes++;
+        return;
+    }
+    entry->outcomes++;
+    for (int i = 0; i < COUNTS_SUMS; i++) {
+        entry->sums[i] += outcome->has[i] ? outcome->value[i] : 0;
+        entry->summed[i] += outcome->has[i];
+    }
+}
+
+static enum status read_outcome(struct json_object *item, const char *pointer, const struct rules *rules,
+                                struct wall_time now, struct tally *tally, struct fault *fault)
+{
+    struct outcome outcome;
+    enum status status = read_fields(item, pointer, &outcome, fault);
+    if (status != STATUS_OK || known_release(tally, rules, outcome.release, pointer) == NULL)
+        return status;
+    judge(&outcome, SLI_TTFT, outcome.ttft_ms, rules->ttft_ms, false);
+    judge(&outcome, SLI_LATENCY, outcome.latency_ms, rules->latency_ms, false);
+    judge(&outcome, SLI_TIMEOUT, outcome.latency_ms, rules->timeout_ms, true);
+    if (outcome.rescued) /* whoever answered instead: the assigned release did not (law 12) */
+        outcome.sli[SLI_ERROR] = BAD;
+    struct counts_entry *entry =
+        counts_delta_entry(tally->delta, outcome.release, bucket_of(now, outcome.age_ms));
+    if (entry == NULL)
+        return fault_set(fault, STATUS_NO_MEMORY, "Out of memory");
+    count(&outcome, rules, entry);
+    tally->accepted++;
+    return STATUS_OK;
+}
+
+/* --- the batch
+ * ---------------------------------------------------------------------------------------------------- */
+
+typedef enum status (*read_item)(struct json_object *item, const char *pointer, const struct rules *rules,
+                                 struct wall_time now, struct tally *tally, struct fault *fault);
+
+/* Reads on after an item that breaks the schema, so that the sender sees more than the first. */
+static enum status read_items(struct json_object *array, const char *name, read_item read,
+                              const struct rules *rules, struct wall_time now, struct tally *tally,
+                              struct fault *fault)
+{
+    char pointer[POINTER_MAX];
+    enum status result = STATUS_OK;
+    size_t length = array != NULL ? json_object_array_length(array) : 0;
+    for (size_t i = 0; i < length && fault->errors < FAULT_ERRORS_MAX; i++) {
+        snprintf(pointer, sizeof pointer, "/%s/%zu", name, i);
+        enum status status = read(json_object_array_get_idx(array, i), pointer, rules, now, tally, fault);
+        if (status != STATUS_OK)
+            result = status;
+        if (status == STATUS_NO_MEMORY)
+            break;
+    }
+    return result;
+}
+
+static enum status read_batch(struct json_object *batch, const struct snapshot *snapshot,
+                              struct wall_time now, const char *gateway, const char *key, struct tally *out,
+                              struct fault *fault)
+{
+    struct json_fields fields;
+    struct json_object *admissions = NULL, *outcomes = NULL;
+    const char *service = NULL;
+    json_fields_open(&fields, batch, "", fault);
+    json_fields_name(&fields, "service", JSON_REQUIRED, &service);
+    json_fields_array(&fields, "admissions", JSON_OPTIONAL, 0, ITEMS_MAX, &admissions);
+    json_fields_array(&fields, "outcomes", JSON_OPTIONAL, 0, ITEMS_MAX, &outcomes);
+    enum status status = json_fields_close(&fields);
+    if (status != STATUS_OK)
+        return status;
+    const struct service_view *view = snapshot_find(snapshot, service);
+    if (view == NULL) {
+        fault_set(fault, STATUS_NOT_FOUND, "There is no service %s", service);
+        fault_next(fault, "Look at the names with GET /v1/services on the control port.");
+        return STATUS_NOT_FOUND;
+    }
+    out->delta = counts_delta_new(gateway, key, service);
+    if (out->delta == NULL)
+        return fault_set(fault, STATUS_NO_MEMORY, "Out of memory");
+    enum status first = read_items(admissions, "admissions", read_admission, &view->rules, now, out, fault);
+    if (first == STATUS_NO_MEMORY)
+        return first;
+    enum status second = read_items(outcomes, "outcomes", read_outcome, &view->rules, now, out, fault);
+    return first != STATUS_OK ? first : second;
+}
+
+enum status tally_read(const char *body, size_t length, const struct snapshot *snapshot, struct wall_time now,
+                       const char *gateway, const char *key, struct tally *out, struct fault *fault)
+{
+    struct json_object *batch = NULL;
+    memset(out, 0, sizeof *out);
+    enum status status = json_parse(body, length, &batch, fault);
+    if (status == STATUS_OK)
+        status = read_batch(batch, snapshot, now, gateway, key, out, fault);
+    json_object_put(batch);
+    if (status != STATUS_OK)
+        tally_free(out);
+    return status;
+}
+
+void tally_free(struct tally *tally)
+{
+    counts_delta_free(tally->delta);
+    tally->delta = NULL;
+}
+
+void tally_put_result(const struct tally *tally, bool duplicate, struct text *out)
+{
+    text_printf(out, "{\"accepted\":%" PRId64 ",\"duplicate\":%s,\"rejected\":[",
+                duplicate ? 0 : tally->accepted, duplicate ? "true" : "false");
+    for (size_t i = 0; i < tally->listed; i++) {
+        text_puts(out, i == 0 ? "{\"pointer\":" : ",{\"pointer\":");
+        json_put_string(out, tally->first[i].pointer, strlen(tally->first[i].pointer));
+        text_printf(out, ",\"detail\":\"this service has no release %s\"}", tally->first[i].release);
+    }
+    text_puts(out, "]}");
+}

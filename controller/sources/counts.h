@@ -1,0 +1,90 @@
+/* The group commit of counts: many batches, one transaction. Every source that pushes (outcomes, OTLP) turns
+   a request into a delta and hands it over here; it is answered when its transaction has ended. */
+#pragma once
+
+#include "base/fault.h"
+#include "base/id.h"
+#include "decision/sli.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    COUNTS_KEY_MAX = 129, /* with NUL */
+    COUNTS_SUMS = 6       /* latency_ms, ttft_ms, input tokens, output tokens, cost in 1/1,000,000, score */
+};
+enum counts_sum {
+    SUM_LATENCY_MS,
+    SUM_TTFT_MS,
+    SUM_INPUT_TOKENS,
+    SUM_OUTPUT_TOKENS,
+    SUM_COST_MICROS,
+    SUM_SCORE
+};
+
+struct counts_entry {
+    char release[NAME_MAX_LENGTH + 1];
+    int64_t bucket_s; /* second of admission, of the database's clock, since 1970 */
+    int64_t admissions, outcomes, late_outcomes;
+    int64_t n[SLI_COUNT], k[SLI_COUNT], late[SLI_COUNT];
+    double sums[COUNTS_SUMS];
+    int64_t summed[COUNTS_SUMS];
+};
+
+/* What one batch adds. */
+struct counts_delta {
+    char gateway[NAME_MAX_LENGTH + 1];
+    char key[COUNTS_KEY_MAX]; /* "" = none: it may count twice */
+    char service[NAME_MAX_LENGTH + 1];
+    size_t entries, capacity;
+    struct counts_entry *entry; /* owned */
+    size_t *slot;               /* owned: hash of (release, bucket) to entry + 1 */
+    size_t slots;
+};
+
+/* A delta without entries, owned by the caller. `key` may be NULL. NULL on no memory. */
+struct counts_delta *counts_delta_new(const char *gateway, const char *key, const char *service);
+void counts_delta_free(struct counts_delta *delta); /* NULL is fine */
+/* The entry of this release and second, made with zeros when it is new; lent until the next call. NULL on no
+ * memory. */
+struct counts_entry *counts_delta_entry(struct counts_delta *delta, const char *release, int64_t bucket_s);
+
+enum counts_result {
+    COUNTS_COMMITTED, /* kept, with synchronous_commit=on */
+    COUNTS_DUPLICATE, /* its key was counted before; nothing was counted now */
+    COUNTS_UNKNOWN    /* not known to be kept: the sender repeats it with the same key */
+};
+
+struct counts_writer;
+struct counts_options {
+    const char *conninfo; /* copied */
+    int64_t wait_ms;      /* a batch is answered within this; 0 = 2000 */
+    size_t queue_bytes;   /* 0 = 64 MiB */
+};
+
+/* Starts the writer. It connects when there is something to write, so that it starts without a database.
+   NO_MEMORY or INTERNAL. On success *out is the caller's (counts_stop). */
+enum status counts_start(const struct counts_options *options, struct counts_writer **out,
+                         struct fault *fault) MUST_CHECK;
+
+/* Hands over a batch, from any thread, without waiting. OK: `delta` now belongs to the writer, and `on_done`
+   will be called exactly once, from its thread; it must not block. UNAVAILABLE if the queue is full or the
+   writer is stopping: then `delta` stays the caller's and `on_done` is not called. */
+enum status counts_submit(struct counts_writer *counts, struct counts_delta *delta,
+                          void (*on_done)(void *argument, enum counts_result result),
+                          void *argument) MUST_CHECK;
+
+enum { COUNTS_BUCKETS = 12 };
+struct counts_stats {
+    int64_t flushes[COUNTS_BUCKETS + 1]; /* how many took at most counts_bucket_s[i]; the last: longer */
+    double flush_s;                      /* sum */
+    int64_t committed, duplicate, unknown, refused; /* batches */
+    size_t queued_bytes;
+};
+extern const double counts_bucket_s[COUNTS_BUCKETS];
+void counts_read_stats(struct counts_writer *counts, struct counts_stats *out); /* any thread */
+
+/* Flushes what is queued (every on_done is called), joins the writer and frees. Nobody may call
+   counts_submit() any more: stop those who do first, and let them wait for their batches. NULL is fine. */
+void counts_stop(struct counts_writer *counts);
