@@ -27,6 +27,8 @@
       "largest content of an artifact version")                                                              \
     X(tick_ms, "SERIN_TICK_MS", 1000, 50, 60000, "milliseconds between two turns of the loop")               \
     X(tick_threads, "SERIN_TICK_THREADS", 4, 1, 16, "rollouts worked on at the same time")                   \
+    X(settle_ms, "SERIN_SETTLE_MS", 3000, 100, 60000,                                                        \
+      "milliseconds after which a batch that was received is surely committed or refused (at least 3000 in production)") \
     X(claim_s, "SERIN_CLAIM_S", 15, 2, 600, "seconds after which another replica takes over a rollout")      \
     X(canary_lease_s, "SERIN_CANARY_LEASE_S", 900, 10, 86400,                                                \
       "seconds that gateways may give a canary its weight without hearing from Serin")                       \

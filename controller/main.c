@@ -6,6 +6,7 @@
 #include "gateway/gateway.h"
 #include "http/server.h"
 #include "notify/notify.h"
+#include "reconcile/observe.h"
 #include "reconcile/reconcile.h"
 #include "rollout/change.h"
 #include "sources/counts.h"
@@ -204,6 +205,7 @@ static enum status start_workers(struct serind *serind, struct fault *fault)
     struct reconcile_options reconcile = {
         .pool = serind->pool, .threads = (size_t)config->tick_threads, .lease_s = config->claim_s};
     change_set_lease(config->canary_lease_s);
+    observe_set_settle(config->settle_ms);
     serind->reconcile = reconcile_new(&reconcile);
     serind->notify = notify_new(config->webhook_private == 0);
     serind->notify_lane = lane_new("notify", 1, 2);

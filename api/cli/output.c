@@ -156,6 +156,26 @@ size_t output_width(const char *string)
     return width;
 }
 
+char *output_short(const char *string, size_t columns, char out[OUTPUT_SHORT_MAX])
+{
+    size_t at = 0, length = strlen(string);
+    bool cut = output_width(string) > columns;
+    for (size_t column = 0; length > 0 && column < (cut ? columns - 2 : columns); column++) {
+        size_t used = utf8_next(string, length, NULL);
+        used = used == 0 ? 1 : used;
+        if (at + used + 3 > OUTPUT_SHORT_MAX) {
+            cut = true;
+            break;
+        }
+        memcpy(out + at, string, used);
+        at += used;
+        string += used;
+        length -= used;
+    }
+    memcpy(out + at, cut ? ".." : "", cut ? 3 : 1);
+    return out;
+}
+
 static void spaces(struct text *out, size_t count)
 {
     while (count-- > 0) {

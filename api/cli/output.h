@@ -29,6 +29,10 @@ char *output_since(const char *time, char out[OUTPUT_MAX]);
 /* Seconds as a span: "3 h 10 min". */
 char *output_span(int64_t seconds, char out[OUTPUT_MAX]);
 
+/* The first `columns` (below 120) of `string`, with ".." at the end if it was longer. Returns `out`. */
+enum { OUTPUT_SHORT_MAX = 512 };
+char *output_short(const char *string, size_t columns, char out[OUTPUT_SHORT_MAX]);
+
 /* Appends `string` without control characters; line ends become spaces unless `lines`. */
 void output_clean(struct text *out, const char *string, bool lines);
 /* Appends `string`, cleaned, in a colour if `colors`. */

@@ -4,6 +4,7 @@
 #include "base/spelling.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

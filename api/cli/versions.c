@@ -8,7 +8,7 @@
 
 static void add_version_cells(struct table *table, struct json_object *version)
 {
-    char text[OUTPUT_MAX];
+    char text[OUTPUT_MAX], changelog[OUTPUT_SHORT_MAX];
     snprintf(text, sizeof text, "%lld", (long long)pick_integer(version, "version"));
     table_cell(table, text);
     snprintf(text, sizeof text, "%.12s", pick_text(version, "digest"));
@@ -16,8 +16,7 @@ static void add_version_cells(struct table *table, struct json_object *version)
     table_cell(table, output_count(pick_integer(version, "size_bytes"), text));
     table_cell(table, output_since(pick_text(version, "created_at"), text));
     table_cell(table, pick_text(version, "created_by"));
-    snprintf(text, sizeof text, "%.60s", pick_text(version, "changelog"));
-    table_cell(table, text);
+    table_cell(table, output_short(pick_text(version, "changelog"), 50, changelog));
 }
 
 static void begin_versions(struct table *table)
@@ -78,8 +77,9 @@ static void show_lines(struct text *out, bool colors, struct json_object *versio
     snprintf(name, sizeof name, "%s/%s@%lld", pick_text(version, "kind"), pick_text(version, "name"),
              (long long)pick_integer(version, "version"));
     output_paint(out, colors, PAINT_BOLD, name);
-    text_printf(out, "  %s, %s bytes, %s by ", pick_text(version, "media_type"),
-                output_count(pick_integer(version, "size_bytes"), count),
+    text_puts(out, "  ");
+    output_clean(out, pick_text(version, "media_type"), false);
+    text_printf(out, ", %s bytes, %s by ", output_count(pick_integer(version, "size_bytes"), count),
                 output_since(pick_text(version, "created_at"), since));
     output_clean(out, pick_text(version, "created_by"), false);
     text_puts(out, pick_bool(version, "ready") ? "\n" : "  index not reported ready\n");

@@ -57,11 +57,15 @@ static enum status look_up(struct control *control, const struct digest *secret,
                            struct fault *fault)
 {
     struct db *db = NULL;
-    bool found = false;
-    enum status status = db_pool_take(control->pool, CALL_TIMEOUT_MS, &db, fault);
-    if (status == STATUS_OK)
-        status = tokens_find(db, secret, token, &found, fault);
-    db_pool_give(control->pool, db);
+    bool found = false, again = true;
+    enum status status = STATUS_OK;
+    for (int i = 0; again && i < CALL_DEAD_MAX; i++) {
+        status = db_pool_take(control->pool, CALL_TIMEOUT_MS, &db, fault);
+        if (status == STATUS_OK)
+            status = tokens_find(db, secret, token, &found, fault);
+        again = call_died(status, db);
+        db_pool_give(control->pool, db);
+    }
     if (status == STATUS_OK && !found) {
         status = fault_set(fault, STATUS_UNAUTHENTICATED, "This token is not known, or was revoked");
         fault_next(fault,

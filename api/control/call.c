@@ -23,6 +23,11 @@ static struct call call_of(void *context, const struct http_request *request, st
                          .fault = fault};
 }
 
+bool call_died(enum status status, const struct db *db)
+{
+    return status == STATUS_DATABASE && db != NULL && !db_healthy(db);
+}
+
 static void clear_response(struct http_response *response)
 {
     text_clear(&response->body);
@@ -35,19 +40,16 @@ enum status call_read(void *context, const struct http_request *request, struct 
                       const char *const *queries, call_operation operation, struct fault *fault)
 {
     struct call call = call_of(context, request, response, fault);
-    bool again = true;
     enum status status = http_query_only(request, queries, fault);
-    for (int i = 0; status == STATUS_OK && again && i < CALL_ATTEMPTS; i++) {
+    bool again = status == STATUS_OK;
+    for (int i = 0; again && i < CALL_DEAD_MAX; i++) {
         clear_response(response);
         status = db_pool_take(call.control->pool, CALL_TIMEOUT_MS, &call.db, fault);
         if (status == STATUS_OK)
             status = operation(&call);
-        /* a connection of the pool may have died while it was idle */
-        again = status == STATUS_DATABASE && call.db != NULL && !db_healthy(call.db);
+        again = call_died(status, call.db);
         db_pool_give(call.control->pool, call.db);
         call.db = NULL;
-        if (again && i + 1 < CALL_ATTEMPTS)
-            status = STATUS_OK;
     }
     return status;
 }
@@ -183,26 +185,30 @@ static enum status commit(struct call *call, bool has_key)
     return STATUS_DATABASE;
 }
 
-/* One try. *again: nothing is done, and it is worth another: another transaction or a dead connection was in
- * the way. */
-static enum status attempt(struct call *call, const struct keyed *keyed, call_operation operation,
-                           bool *again)
+enum outcome { ENDED, DEAD, IN_THE_WAY };
+
+/* One try. DEAD: the connection had died while it was idle. IN_THE_WAY: another transaction was. Nothing is
+ * done then. */
+static enum outcome attempt(struct call *call, const struct keyed *keyed, call_operation operation,
+                            enum status *status)
 {
-    *again = false;
-    enum status status = db_pool_take(call->control->pool, CALL_TIMEOUT_MS, &call->db, call->fault);
-    if (status != STATUS_OK)
-        return status;
-    status = db_begin(call->db, call->fault);
-    /* a connection of the pool may have died while it was idle */
-    bool dead = status == STATUS_DATABASE && !db_healthy(call->db);
-    if (status == STATUS_OK)
-        status = work(call, keyed, operation);
-    if (status == STATUS_OK)
-        status = commit(call, keyed->key[0] != '\0');
-    *again = dead || (status == STATUS_IN_PROGRESS && db_sqlstate(call->db)[0] != '\0');
+    enum outcome outcome = ENDED;
+    clear_response(call->response);
+    *status = db_pool_take(call->control->pool, CALL_TIMEOUT_MS, &call->db, call->fault);
+    if (*status != STATUS_OK)
+        return ENDED;
+    *status = db_begin(call->db, call->fault);
+    if (call_died(*status, call->db))
+        outcome = DEAD;
+    if (*status == STATUS_OK)
+        *status = work(call, keyed, operation);
+    if (*status == STATUS_OK)
+        *status = commit(call, keyed->key[0] != '\0');
+    if (*status == STATUS_IN_PROGRESS && db_sqlstate(call->db)[0] != '\0')
+        outcome = IN_THE_WAY;
     db_pool_give(call->control->pool, call->db); /* rolls back what is open */
     call->db = NULL;
-    return status;
+    return outcome;
 }
 
 enum status call_change(void *context, const struct http_request *request, struct http_response *response,
@@ -212,7 +218,6 @@ enum status call_change(void *context, const struct http_request *request, struc
     struct call call = call_of(context, request, response, fault);
     const struct token *token = request->principal;
     struct keyed keyed = {.token = token != NULL ? token->id : ""};
-    bool again = true;
     enum status status = http_query_only(request, no_queries, fault);
     if (status == STATUS_OK && (flags & CALL_SECRET) == 0)
         status = read_key(request, keyed.key, fault);
@@ -220,11 +225,14 @@ enum status call_change(void *context, const struct http_request *request, struc
         status = request_digest(request, &keyed.request, fault);
     if (status == STATUS_OK)
         status = read_body(&call);
-    for (int i = 0; status == STATUS_OK && i < CALL_ATTEMPTS && again; i++) {
-        clear_response(response);
-        status = attempt(&call, &keyed, operation, &again);
-        if (again && i + 1 < CALL_ATTEMPTS)
-            status = STATUS_OK;
+    if (status == STATUS_OK) {
+        int dead = 0, in_the_way = 0;
+        enum outcome outcome;
+        do {
+            outcome = attempt(&call, &keyed, operation, &status);
+            dead += outcome == DEAD;
+            in_the_way += outcome == IN_THE_WAY;
+        } while (outcome != ENDED && dead < CALL_DEAD_MAX && in_the_way < CALL_ATTEMPTS);
     }
     json_object_put(call.body);
     return status;
@@ -316,6 +324,21 @@ enum status call_if_match(const struct call *call, int64_t current, int64_t *exp
         snprintf(etag, sizeof etag, "\"v%" PRId64 "\"", current);
     *expected = current;
     return http_if_match(call->request, etag, call->fault);
+}
+
+void call_characters(struct json_fields *fields, const char *name, size_t max, const char **out)
+{
+    char pointer[128];
+    size_t count = 0;
+    if (!json_fields_text(fields, name, JSON_OPTIONAL, 0, 4 * max, out))
+        return;
+    for (const char *at = *out; *at != '\0'; at++)
+        count += ((unsigned char)*at & 0xC0) != 0x80; /* not the middle of a character */
+    if (count > max) {
+        fields->failed = true;
+        fault_at(fields->fault, json_fields_pointer(fields, name, pointer),
+                 "has %zu characters, at most %zu may be", count, max);
+    }
 }
 
 void call_reason(struct json_fields *fields, enum json_need need, const char **out)

@@ -9,7 +9,11 @@
 #include "store/page.h"
 #include "store/services.h"
 
-enum { CALL_TIMEOUT_MS = 5000, CALL_ATTEMPTS = 3 };
+enum {
+    CALL_TIMEOUT_MS = 5000,
+    CALL_ATTEMPTS = 3, /* of a transaction that another one is in the way of */
+    CALL_DEAD_MAX = 64 /* connections that died while they were idle; each is closed when it is found dead */
+};
 
 struct control {
     struct db_pool *pool; /* lent */
@@ -57,6 +61,9 @@ enum status call_change(void *context, const struct http_request *request, struc
         return call_change(context, request, response, flags, operation, fault);                             \
     }
 
+/* Whether this connection of the pool had died while it was idle: then another one is worth a try. */
+bool call_died(enum status status, const struct db *db);
+
 /* --- for operations
  * ---------------------------------------------------------------------------------------------- */
 
@@ -79,6 +86,9 @@ void call_etag(struct call *call, int64_t row_version);
    STALE_VERSION, MALFORMED. */
 enum status call_if_match(const struct call *call, int64_t current, int64_t *expected) MUST_CHECK;
 
+/* An optional text of at most `max` characters (code points, as the contract counts them); *out stays as it
+ * was without. */
+void call_characters(struct json_fields *fields, const char *name, size_t max, const char **out);
 /* Reads `reason` of at most 1,000 bytes; NULL if it is absent. */
 void call_reason(struct json_fields *fields, enum json_need need, const char **out);
 /* Closes the fields of the body: INVALID with a next step if anything was wrong. */

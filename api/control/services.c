@@ -56,7 +56,7 @@ static enum status put(struct call *call)
     int64_t expected = STORE_ANY_VERSION;
     bool created = false;
     json_fields_open(&fields, call->body, "", call->fault);
-    json_fields_text(&fields, "description", JSON_OPTIONAL, 0, 1000, &description);
+    call_characters(&fields, "description", 1000, &description);
     json_fields_word(&fields, "sticky", JSON_OPTIONAL, keys, &sticky);
     enum status status = call_close(call, &fields);
     if (status == STATUS_OK)

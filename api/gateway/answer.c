@@ -86,7 +86,7 @@ enum MHD_Result answer_problem(struct request *request, const struct fault *faul
         good = MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW,
                                        request->path->body ? "POST" : "GET, HEAD") == MHD_YES &&
                good;
-    if (code >= 500)
+    if (code == MHD_HTTP_INTERNAL_SERVER_ERROR) /* an outage is logged once, where it is found */
         log_event(LOG_WARN, "gateway", "request failed", "request", id, "path", request->path->prefix,
                   "error", fault->detail, NULL);
     enum MHD_Result result = good ? answer_with(request, code, response) : MHD_NO;

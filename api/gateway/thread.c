@@ -160,7 +160,8 @@ static void on_pump_timer(uv_timer_t *timer)
 static void pump(struct gateway_thread *thread)
 {
     MHD_UNSIGNED_LONG_LONG left_ms = 1;
-    int has_timeout = MHD_YES, runs = 0;
+    bool has_timeout;
+    int runs = 0;
     if (thread->daemon == NULL)
         return;
     do {
@@ -169,14 +170,14 @@ static void pump(struct gateway_thread *thread)
         MHD_run(thread->daemon);
         if (again)
             MHD_run(thread->daemon);
-        has_timeout = MHD_get_timeout(thread->daemon, &left_ms);
-    } while (++runs < RUNS_AT_ONCE && (thread->resumed || (has_timeout == MHD_YES && left_ms == 0)));
+        has_timeout = MHD_get_timeout(thread->daemon, &left_ms) == MHD_YES;
+    } while (++runs < RUNS_AT_ONCE && (thread->resumed || (has_timeout && left_ms == 0)));
     atomic_store_explicit(&thread->metrics.parked, (long long)thread->waiters.count, memory_order_relaxed);
-    if (thread->resumed || (has_timeout == MHD_YES && left_ms == 0)) {
+    if (thread->resumed || (has_timeout && left_ms == 0)) {
         thread_wake(thread);
         return;
     }
-    if (has_timeout == MHD_YES)
+    if (has_timeout)
         uv_timer_start(&thread->pump_timer, on_pump_timer, left_ms, 0);
     else
         uv_timer_stop(&thread->pump_timer);

@@ -26,8 +26,9 @@ void digest_random(void *out, size_t length);
 /* Standard base64 with padding. `out_size` >= 4 * ((length + 2) / 3) + 1. Returns `out`. */
 char *digest_base64(const void *data, size_t length, char *out, size_t out_size);
 /* Standard base64, padding required. False if malformed or larger than `out_max`. */
-bool digest_parse_base64(const char *text, size_t text_length, uint8_t *out, size_t out_max, size_t *out_length);
+bool digest_parse_base64(const char *text, size_t text_length, uint8_t *out, size_t out_max,
+                         size_t *out_length);
 
-/* Sticky bucket of a key, 0..9999: the first 8 bytes of sha256(salt ":" key), big endian, modulo 10,000. The canary
-   owns the buckets below its weight. */
+/* Sticky bucket of a key, 0..9999: the first 8 bytes of sha256(salt ":" key), big endian, modulo 10,000. The
+   canary owns the buckets below its weight. */
 int digest_bucket(const char *salt, const char *key, size_t key_length);

@@ -1,5 +1,5 @@
-/* A fault: what went wrong, where in the input, and what the caller can do next. Filled by whoever finds it, shown by
-   the surface (problem+json, CLI). Plain data: copy it freely; nothing to free. */
+/* A fault: what went wrong, where in the input, and what the caller can do next. Filled by whoever finds it,
+   shown by the surface (problem+json, CLI). Plain data: copy it freely; nothing to free. */
 #pragma once
 
 #include "base/status.h"
@@ -21,15 +21,15 @@ struct fault {
     struct fault_error error[FAULT_ERRORS_MAX];
 };
 
-/* Sets status and detail (printf), clears next_step and the list of errors. Returns `status`, so that a caller can
-   write `return fault_set(...)`. `fault` may be NULL: then nothing is stored. */
+/* Sets status and detail (printf), clears next_step and the list of errors. Returns `status`, so that a
+   caller can write `return fault_set(...)`. `fault` may be NULL: then nothing is stored. */
 enum status fault_set(struct fault *fault, enum status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* Sets what the user should do now (printf). `fault` may be NULL. */
 void fault_next(struct fault *fault, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Adds one error at `pointer` and makes the status INVALID (detail: "N fields break a rule" style, kept up to date).
-   Returns STATUS_INVALID. `fault` may be NULL. */
+/* Adds one error at `pointer` and makes the status INVALID (detail: "N fields break a rule" style, kept up to
+   date). Returns STATUS_INVALID. `fault` may be NULL. */
 enum status fault_at(struct fault *fault, const char *pointer, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -1,5 +1,6 @@
-/* A growable text that is born with its maximum size. After an overflow or a failed allocation it is `broken`: further
-   writes do nothing, and the writer checks once at the end. Always NUL-terminated when data is not NULL. */
+/* A growable text that is born with its maximum size. After an overflow or a failed allocation it is
+   `broken`: further writes do nothing, and the writer checks once at the end. Always NUL-terminated when data
+   is not NULL. */
 #pragma once
 
 #include "base/status.h"
@@ -26,8 +27,8 @@ void text_putc(struct text *text, char c);
 void text_printf(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Content as a C string ("" while empty); lent until the next change. */
 const char *text_get(const struct text *text);
-/* Gives the content (malloc'ed, NUL-terminated; "" if empty) to the caller, who frees it; `text` is empty afterwards.
-   NULL if broken or out of memory. */
+/* Gives the content (malloc'ed, NUL-terminated; "" if empty) to the caller, who frees it; `text` is empty
+   afterwards. NULL if broken or out of memory. */
 char *text_take(struct text *text);
 /* OK, or TOO_LARGE / NO_MEMORY if broken. */
 enum status text_status(const struct text *text) MUST_CHECK;

@@ -130,7 +130,7 @@ void evidence_block(struct evidence *evidence, const struct policy *policy, cons
 
 /* What the evidence says now (evidence->now_s). `muted` is a set of SLIs (1 << sli) whose guardrails may not act; they
    are left out of the sums. `fix`: the rollout repairs a stable that is itself broken (start --fix): a sick stable does
-   not hold, and does not keep the wait for attribution from running. A ROLLBACK or RETURN of an unmuted SLI is latched
+   not hold, does not keep the wait for attribution from running, and is no cause that both share. A ROLLBACK or RETURN of an unmuted SLI is latched
    into `evidence`, and a ROLLBACK into its lead's `failed`. Call it after each batch of ticks: it keeps breach_since. Only
    SLIs with action ROLLBACK take part; those with PAUSE or NOTIFY have a threshold of their own: see evidence_alarm(). */
 struct judgement evidence_judge(struct evidence *evidence, const struct policy *policy, uint32_t muted, bool fix);

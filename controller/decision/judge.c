@@ -139,6 +139,9 @@ struct judgement evidence_judge(struct evidence *evidence, const struct policy *
     if (evidence->latched.action != JUDGE_CONTINUE)
         return evidence->latched;
     struct sums sums = sum_up(evidence, policy, muted);
+    /* a fix is rolled out because stable is broken: that both are broken is known, and going back would not help */
+    if (fix)
+        sums.shared.sli = SLI_COUNT;
     bool breach = sums.absolute.sli != SLI_COUNT && sums.g_all >= -log(policy->alpha);
     bool sick = sums.sick.sli != SLI_COUNT && !fix;
     keep_clock(evidence, breach, sick);

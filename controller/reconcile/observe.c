@@ -12,11 +12,22 @@
 #include <string.h>
 
 enum {
-    FLUSH_SLACK_S =
-        3, /* a batch is committed within 2 s of its arrival; the rest is rounding to whole seconds */
-    BUCKETS_PER_TICK =
-        600 /* at most this much history a turn, so that one rollout cannot hold up the others */
+    BUCKETS_PER_TICK = 600 /* at most this much history a turn, so that one rollout cannot hold up the others */
 };
+
+/* A batch is committed, or refused, within 2 s of its arrival; the rest is rounding to whole seconds. Counts that came
+   later than this would be neither read nor late. */
+static int64_t settle_ms = 3000;
+
+void observe_set_settle(int64_t ms)
+{
+    settle_ms = ms;
+}
+
+static int64_t settle_s(const struct rollout_state *state)
+{
+    return (int64_t)ceil((double)settle_ms / 1000.0 * state->world.clock_rate);
+}
 
 /* One row: what one gateway reported of one release in one second. */
 struct bucket {
@@ -40,7 +51,7 @@ static void span(const struct rollout_state *state, int64_t now_s, int64_t *from
             shortest = guardrail->maturity_s;
     }
     *from = *from == INT64_MAX ? now_s : *from + base;
-    *to = shortest == INT64_MAX ? now_s : now_s - shortest - FLUSH_SLACK_S;
+    *to = shortest == INT64_MAX ? now_s : now_s - shortest - settle_s(state);
     if (*to > *from + BUCKETS_PER_TICK)
         *to = *from + BUCKETS_PER_TICK;
 }
@@ -154,7 +165,7 @@ static enum status feed(struct observe_result *result, const struct bucket *buck
             const struct guardrail *guardrail = &state->spec.policy.guardrail[i];
             struct counts counts = {0};
             if (!guardrail->used || second - base < ticks_next(state, (enum sli)i) ||
-                second + 1 + guardrail->maturity_s + FLUSH_SLACK_S > now_s)
+                second + 1 + guardrail->maturity_s + settle_s(state) > now_s)
                 continue;
             if (end == at && window->reported_at < second + 1 + guardrail->maturity_s)
                 continue;
@@ -188,7 +199,7 @@ static enum status observe_outcomes(struct db *db, struct observe_result *result
     int64_t now_s = state->world.now.us / 1000000, from, to;
     int64_t longest = longest_maturity(&state->spec.policy);
     span(state, now_s, &from, &to);
-    enum status status = read_window(db, state, now_s - longest - FLUSH_SLACK_S, longest, &window, fault);
+    enum status status = read_window(db, state, now_s - longest - settle_s(state), longest, &window, fault);
     if (status != STATUS_OK || to <= from)
         return status;
     status = read_buckets(db, state, from, to, &buckets, &count, fault);

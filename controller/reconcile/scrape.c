@@ -12,12 +12,13 @@ static enum status give_ticks(struct observe_result *result, const struct promet
                               struct fault *fault)
 {
     const struct rollout_state *state = result->state;
-    double base = (double)state_base_s(state);
+    /* the source is read on this machine's clock, evidence lives on the database's: what counts is how long ago it was */
+    double now = state_seconds(state, state->world.now), wall = (double)clock_wall().us / 1e6;
     enum status status = STATUS_OK;
     if (tick->first || !tick->valid)
         return STATUS_OK;
     for (int i = 0; i < SLI_COUNT && status == STATUS_OK; i++) {
-        double from = tick->from_s - base, length = tick->to_s - tick->from_s;
+        double from = now - (wall - tick->from_s), length = tick->to_s - tick->from_s;
         if (!state->spec.policy.guardrail[i].used || !tick->has[i] || from < 0 || length <= 0)
             continue;
         status = ticks_give(result, (enum sli)i, from, length, &tick->counts[i], fault);
@@ -29,7 +30,7 @@ static void source_failed(struct observe_result *result, const struct fault *fau
 {
     result->observation.source_error = true;
     log_event(LOG_WARN, "reconcile", "metrics source failed", "rollout", result->state->row.id, "error",
-              fault->detail, NULL);
+              fault->detail, "next_step", fault->next_step, NULL);
 }
 
 enum status scrape_rollout(struct observe_result *result, struct fault *fault)

@@ -156,6 +156,10 @@ static enum status read_prometheus(struct json_object *value, const char *pointe
         fields.failed = true;
     }
     read_identifier(&fields, "bearer_token_env", out->bearer_token_env, sizeof out->bearer_token_env);
+    if (out->bearer_token_env[0] != '\0' && strstr(out->bearer_token_env, "PROMETHEUS") == NULL) {
+        spec_wrong(&fields, "bearer_token_env",
+                   "must contain PROMETHEUS, so that a policy cannot send other secrets of serind away");
+    }
     return json_fields_close(&fields);
 }
 

@@ -1,6 +1,8 @@
 /* LISTEN on its own connection, under poll(2). */
 #include "store/listen.h"
 
+#include "base/log.h"
+
 #include "listen.sql.h"
 
 #include <errno.h>
@@ -69,6 +71,13 @@ static bool execute(PGconn *connection, const char *sql, struct mono_time deadli
     }
 }
 
+/* What the server says unasked ("terminating connection ..."): libpq would print it. */
+static void on_notice(void *argument, const char *message)
+{
+    (void)argument;
+    log_line(LOG_DEBUG, "store", "listener: %.*s", (int)strcspn(message, "\n"), message);
+}
+
 enum status listen_open(const char *conninfo, int64_t timeout_ms, struct listen **out, struct fault *fault)
 {
     struct mono_time deadline = clock_mono_after_ms(clock_mono(), timeout_ms);
@@ -81,6 +90,7 @@ enum status listen_open(const char *conninfo, int64_t timeout_ms, struct listen 
         free(listen);
         return fault_set(fault, STATUS_NO_MEMORY, "Out of memory");
     }
+    PQsetNoticeProcessor(listen->connection, on_notice, NULL);
     if (!connected(listen->connection, deadline) ||
         !execute(listen->connection, sql_listen_routes.text, deadline)) {
         const char *message = PQerrorMessage(listen->connection);

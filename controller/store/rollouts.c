@@ -227,6 +227,7 @@ enum status rollouts_world(struct db *db, const char *service, const char *relea
         out->frozen = !db_is_null(rows, 0, 1);
         snprintf(out->freeze_reason, sizeof out->freeze_reason, "%s", db_get_text(rows, 0, 1));
         out->corpora_ready = db_get_bool(rows, 0, 2);
+        out->clock_rate = db_get_number(rows, 0, 3);
     }
     db_rows_free(rows);
     return status;

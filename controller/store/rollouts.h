@@ -59,6 +59,7 @@ struct rollout_world {
     struct wall_time now;
     bool frozen, corpora_ready;
     char freeze_reason[1100];
+    double clock_rate; /* seconds of serin_now() a real second; 1 but for tests */
 };
 enum status rollouts_world(struct db *db, const char *service, const char *release, struct rollout_world *out,
                            struct fault *fault) MUST_CHECK;

@@ -53,7 +53,8 @@ WHERE lease_owner = $1 AND phase IN ('pending', 'progressing', 'paused', 'baking
 -- :name rollout_now
 SELECT serin_now(),
        (SELECT reason FROM freezes WHERE lifted_at IS NULL),
-       release_ready($1::text, $2::text)
+       release_ready($1::text, $2::text),
+       (SELECT rate FROM clock)
 
 -- :name rollout_bake
 INSERT INTO bakes (service, release, rollout, at) VALUES ($1, $2, $3, $4)

@@ -57,5 +57,5 @@ INSERT INTO gateways AS g (service, instance, applied_epoch, heard_at)
 SELECT e.service, e.instance, nullif(e.epoch, -1),
        serin_now() - e.age_ms * interval '1 ms' * (SELECT rate FROM clock)
 FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[]) AS e (service, instance, epoch, age_ms)
-ON CONFLICT (service, instance) DO UPDATE SET applied_epoch = excluded.applied_epoch, heard_at = excluded.heard_at
-WHERE g.heard_at <= excluded.heard_at
+ON CONFLICT (service, instance) DO UPDATE SET applied_epoch = excluded.applied_epoch,
+    heard_at = greatest(g.heard_at, excluded.heard_at)

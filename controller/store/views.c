@@ -66,9 +66,16 @@ enum status views_events(struct db *db, const char *service, const char *rollout
                          struct fault *fault)
 {
     struct db_params params = {.count = 0};
-    db_text(&params, service);
-    db_text(&params, rollout);
-    return page_read(db, &sql_view_events, &params, PAGE_KEY_TEXT, page, fault);
+    const struct statement *statement = &sql_view_events;
+    if (rollout != NULL) {
+        statement = &sql_view_events_of_rollout;
+        db_text(&params, rollout);
+        db_text(&params, service);
+    } else if (service != NULL) {
+        statement = &sql_view_events_of_service;
+        db_text(&params, service);
+    }
+    return page_read(db, statement, &params, PAGE_KEY_TEXT, page, fault);
 }
 
 enum status views_routes(struct db *db, struct page *page, struct fault *fault)

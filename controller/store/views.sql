@@ -49,11 +49,23 @@ FROM blocks b
 WHERE b.rollout = $1 AND ($2::text IS NULL OR b.seq > $2::bigint)
 ORDER BY b.seq LIMIT $3::integer
 
--- The body as it was hashed, and its hash.
+-- Events: the body as it was hashed, and its hash. A statement for each filter, so that each has its index.
 -- :name view_events
 SELECT left(e.body, -1) || ',"hash":"' || encode(e.hash, 'hex') || '"}', e.id
 FROM events e
-WHERE ($1::text IS NULL OR e.service = $1::text) AND ($2::text IS NULL OR e.rollout = $2::text)
+WHERE ($1::text IS NULL OR (e.at, e.seq, e.id) < (SELECT a.at, a.seq, a.id FROM events a WHERE a.id = $1::text))
+ORDER BY e.at DESC, e.seq DESC, e.id DESC LIMIT $2::integer
+
+-- :name view_events_of_service
+SELECT left(e.body, -1) || ',"hash":"' || encode(e.hash, 'hex') || '"}', e.id
+FROM events e
+WHERE e.service = $1 AND ($2::text IS NULL OR (e.at, e.seq, e.id) < (SELECT a.at, a.seq, a.id FROM events a WHERE a.id = $2::text))
+ORDER BY e.at DESC, e.seq DESC, e.id DESC LIMIT $3::integer
+
+-- :name view_events_of_rollout
+SELECT left(e.body, -1) || ',"hash":"' || encode(e.hash, 'hex') || '"}', e.id
+FROM events e
+WHERE e.rollout = $1 AND ($2::text IS NULL OR e.service = $2::text)
   AND ($3::text IS NULL OR (e.at, e.seq, e.id) < (SELECT a.at, a.seq, a.id FROM events a WHERE a.id = $3::text))
 ORDER BY e.at DESC, e.seq DESC, e.id DESC LIMIT $4::integer
 

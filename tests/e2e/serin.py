@@ -86,7 +86,7 @@ class Daemon:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(os.path.join(self.state_dir, name))
         env = {**self.database.env(), "SERIN_CONTROL_ADDR": "127.0.0.1:0", "SERIN_GATEWAY_ADDR": "127.0.0.1:0",
-               "SERIN_STATE_DIR": self.state_dir, "SERIN_TICK_MS": "200", "SERIN_WEBHOOK_PRIVATE": "1", **self.settings}
+               "SERIN_STATE_DIR": self.state_dir, "SERIN_TICK_MS": "200", "SERIN_SETTLE_MS": "600", "SERIN_WEBHOOK_PRIVATE": "1", **self.settings}
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen([SERIND], env=env, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         if wait:
@@ -361,7 +361,7 @@ def service(client, name, slos=None, policy=None, releases=("v1", "v2")):
     client.put(f"/v1/services/{name}", {"description": "test", "sticky": "user"})
     client.put(f"/v1/services/{name}/slos", {"slos": slos or {"refusal": {"objective": 90}}})
     client.put(f"/v1/services/{name}/policy", policy or {
-        "plan": QUICK_PLAN, "guardrails": {"refusal": {"maturity": "1s", "budget_share": 0}}, "blind": "60s"})
+        "plan": QUICK_PLAN, "guardrails": {"refusal": {"maturity": "3s", "budget_share": 0}}, "blind": "60s"})
     for one in releases:
         release(client, name, one, f"{name} {one}")
 

@@ -64,7 +64,7 @@ void gateway_world_close(struct gateway_world *world)
 void gateway_world_start(struct gateway_world *world)
 {
     struct fault fault = {.status = STATUS_OK};
-    struct counts_options counts = {.conninfo = world->database.url};
+    struct counts_options counts = {.conninfo = world->database.url, .queue_bytes = world->queue_bytes};
     world->options.conninfo = world->database.url;
     world->options.state_dir = world->state_dir;
     cr_assert_eq(counts_start(&counts, &world->counts, &fault), STATUS_OK, "%s", fault.detail);
@@ -97,6 +97,17 @@ void gateway_world_ready(struct gateway_world *world)
         gateway_sleep_ms(10);
     }
     cr_assert_fail("the gateway did not become ready");
+}
+
+struct reply gateway_world_await(struct gateway_world *world, long long epoch)
+{
+    struct reply reply = gateway_get(world, "/v1/routes/chat");
+    for (int i = 0; i < 500 && gateway_number(&reply, "epoch") != epoch; i++) {
+        gateway_sleep_ms(10);
+        reply = gateway_get(world, "/v1/routes/chat");
+    }
+    cr_assert_eq(gateway_number(&reply, "epoch"), epoch, "%s", reply.body);
+    return reply;
 }
 
 void gateway_world_route(struct gateway_world *world, const char *stable, const char *canary, int weight,

@@ -10,12 +10,19 @@
 #define GATEWAY_TOKEN "gateway-secret"
 #define VIEWER_TOKEN  "viewer-secret"
 
+struct reply {
+    long code; /* 0: no answer */
+    char body[8192], etag[128], stale[16], behind[16], epoch[32], retry_after[16];
+    double seconds;
+};
+
 struct gateway_world {
     struct database database;
     struct counts_writer *counts;
     struct gateway *gateway;
     char state_dir[64];
     struct gateway_options options; /* for the next start */
+    size_t queue_bytes;             /* of the counts; 0 = default */
 };
 
 /* A migrated database with the services "chat" (releases v1, v2, v3; v1 is stable at epoch 1; ttft 500 ms,
@@ -34,15 +41,12 @@ void gateway_world_ready(struct gateway_world *world);
    from now, NULL = none. */
 void gateway_world_route(struct gateway_world *world, const char *stable, const char *canary, int weight,
                          const char *lease);
+/* Asks for the route of "chat" until it has this epoch; fails after 5 s. */
+struct reply gateway_world_await(struct gateway_world *world, long long epoch);
 /* Nobody can connect, and who was connected is thrown out. */
 void gateway_world_cut(struct gateway_world *world);
 void gateway_world_mend(struct gateway_world *world);
 
-struct reply {
-    long code; /* 0: no answer */
-    char body[8192], etag[128], stale[16], behind[16], epoch[32], retry_after[16];
-    double seconds;
-};
 struct ask {
     const char *token;         /* NULL: GATEWAY_TOKEN; "": none */
     const char *if_none_match; /* NULL: not sent */

@@ -19,6 +19,8 @@ static const struct http_route routes[] = {
     {HTTP_GET, "/v1/services", 0, nothing, 0},
     {HTTP_POST, "/v1/services", 0, nothing, 0},
     {HTTP_GET, "/v1/rollouts/{id}", 0, nothing, 0},
+    {HTTP_PUT, "/v1/rollouts/live", 0, nothing, 0},
+    {HTTP_PUT, "/v1/rollouts/{id}", 0, nothing, 0},
     {HTTP_GET, "/v1/rollouts/{id}/verdicts", 0, nothing, 0},
     {HTTP_POST, "/v1/rollouts/{id}/{verb}", 0, nothing, 0},
     {HTTP_DELETE, "/v1/{a}/{b}/{c}/{d}/{e}/{f}", 0, nothing, 0},
@@ -45,13 +47,22 @@ Test(http_router, finds)
     cr_assert_eq(match.route, &routes[3]);
     cr_assert_str_eq(match.parameter[0], "ro_1");
     cr_assert_eq(find(HTTP_GET, "/v1/rollouts/ro_1/verdicts"), STATUS_OK);
-    cr_assert_eq(match.route, &routes[4]);
+    cr_assert_eq(match.route, &routes[6]);
     cr_assert_eq(find(HTTP_POST, "/v1/rollouts/ro_1/abort"), STATUS_OK);
     cr_assert_eq(match.parameters, 2);
     cr_assert_str_eq(match.parameter[1], "abort");
     cr_assert_eq(find(HTTP_DELETE, "/v1/1/2/3/4/5/6"), STATUS_OK);
     cr_assert_eq(match.parameters, 6);
     cr_assert_str_eq(match.parameter[5], "6");
+}
+
+Test(http_router, the_first_row_that_fits_wins)
+{
+    cr_assert_eq(find(HTTP_PUT, "/v1/rollouts/live"), STATUS_OK);
+    cr_assert_eq(match.route, &routes[4]);
+    cr_assert_eq(match.parameters, 0);
+    cr_assert_eq(find(HTTP_PUT, "/v1/rollouts/live2"), STATUS_OK);
+    cr_assert_eq(match.route, &routes[5]);
 }
 
 Test(http_router, decodes_parameters)

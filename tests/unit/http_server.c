@@ -110,6 +110,12 @@ Test(http_server, bodies_that_are_too_large)
             body);
     ask(request);
     has("HTTP/1.1 413 ");
+    has("\"detail\":\"the body is larger than 1000 bytes\"");
+    sprintf(request,
+            "POST /closed HTTP/1.1\r\nTransfer-Encoding: chunked\r\n" LAST "\r\n3e9\r\n%.1001s\r\n0\r\n\r\n",
+            body);
+    ask(request);
+    has("HTTP/1.1 401 ");
     ask("POST /bytes HTTP/1.1\r\nContent-Length: 99999999999\r\n" LAST "\r\n");
     has("HTTP/1.1 413 ");
 }

@@ -81,7 +81,7 @@ static const char full[] =
     "\"maturity\":\"20s\"},\"error\":{\"ceiling\":null,\"action\":\"notify\"}},"
     "\"source\":{\"prometheus\":{\"url\":\"https://prom.example:9090/prefix\",\"interval\":\"2.5s\","
     "\"release_label\":\"rel\",\"requests\":\"llm_requests_total{service=\\\"chat\\\"}\","
-    "\"bad\":{\"refusal\":\"{__name__=\\\"r}{\\\"}\"},\"bearer_token_env\":\"PROM_TOKEN\"}},"
+    "\"bad\":{\"refusal\":\"{__name__=\\\"r}{\\\"}\"},\"bearer_token_env\":\"PROMETHEUS_TOKEN\"}},"
     "\"plan\":{\"steps\":[{\"weight\":\"1%\"},{\"weight\":10000}]},"
     "\"alpha\":0.02,\"alpha_promotion\":0.1,\"pace\":\"time\",\"attr_wait\":\"1m\",\"shared_hold\":\"6m\","
     "\"warmup\":\"30s\",\"blanking\":\"0s\",\"blind\":\"2m\",\"on_blind\":\"rollback\","
@@ -103,7 +103,7 @@ Test(spec_policy, every_field)
     cr_assert_eq(policy.source.kind, SOURCE_PROMETHEUS);
     cr_assert_eq(policy.source.interval_ms, 2500);
     cr_assert_str_eq(policy.source.bad[SLI_REFUSAL], "{__name__=\"r}{\"}");
-    cr_assert_str_eq(policy.source.bearer_token_env, "PROM_TOKEN");
+    cr_assert_str_eq(policy.source.bearer_token_env, "PROMETHEUS_TOKEN");
     cr_assert(policy.has_plan && policy.plan.steps == 2);
     cr_assert(policy.policy.alpha == 0.02 && policy.policy.alpha_ni == 0.1);
     cr_assert_eq(policy.policy.pace, PACE_TIME);
@@ -149,6 +149,9 @@ static const struct {
     {PROMETHEUS("http://h", "rate(r[5m])"), "/source/prometheus/requests", "without rate()"},
     {PROMETHEUS("http://h", "r{a=\\\"}\\\""), "/source/prometheus/requests", "plain selector"},
     {PROMETHEUS("http://h", "r[5m]"), "/source/prometheus/requests", "plain selector"},
+    {"{\"source\":{\"prometheus\":{\"url\":\"http://h\",\"requests\":\"r\",\"bad\":{\"error\":\"e\"},"
+     "\"bearer_token_env\":\"SECRET\"}}}",
+     "/source/prometheus/bearer_token_env", "must contain PROMETHEUS"},
     {"{\"plan\":{\"steps\":[{\"weight\":9900},{\"weight\":10000}]}}", "/plan/steps/0/weight", "holdback"},
 };
 

@@ -1,0 +1,15 @@
+/* Why a rollout is where it is, on one page. */
+#pragma once
+
+#include "base/text.h"
+
+#include <json-c/json_object.h>
+#include <stdbool.h>
+
+/* Appends the page for an Explanation (lent): headline, why, the guardrails with the counts of both arms,
+   what the evidence says, what is still needed. */
+void explain_page(struct json_object *explanation, bool colors, struct text *out);
+/* The same shorter, for a page that is redrawn: one line a guardrail. */
+void explain_brief(struct json_object *explanation, bool colors, struct text *out);
+/* "progressing, step 2 of 5, canary at 5 %", from a Rollout or an Explanation. */
+void explain_where(struct json_object *rollout, struct text *out);

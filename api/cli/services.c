@@ -1,0 +1,213 @@
+/* Services: list, show, create. */
+#include "cli/list.h"
+#include "cli/pick.h"
+#include "decision/sli.h"
+
+#include <string.h>
+
+static void service_path(struct text *path, const char *service, const char *part)
+{
+    text_init(path, 1024);
+    text_puts(path, "/v1/services");
+    client_path(path, service);
+    text_puts(path, part);
+}
+
+static void begin(struct table *table)
+{
+    table_begin(table, "SERVICE", "STABLE", "LIVE ROLLOUT", "STICKY", "DESCRIPTION", NULL);
+}
+
+static void row(struct table *table, struct json_object *item)
+{
+    char description[OUTPUT_SHORT_MAX];
+    table_cell(table, pick_text(item, "name"));
+    table_cell(table, pick_text(item, "stable"));
+    table_cell(table, pick_text(item, "live_rollout"));
+    table_cell(table, pick_text(item, "sticky"));
+    table_cell(table, output_short(pick_text(item, "description"), 60, description));
+}
+
+static int run_list(struct cli *cli, struct args *args)
+{
+    static const struct list list = {
+        .path = "/v1/services", .begin = begin, .row = row, .empty = "There are no services."};
+    return list_run(cli, args, &list);
+}
+
+static void show_service(struct text *out, bool colors, struct json_object *service)
+{
+    char since[OUTPUT_MAX];
+    output_paint(out, colors, PAINT_BOLD, pick_text(service, "name"));
+    text_printf(out, "  created %s, sticky by ", output_since(pick_text(service, "created_at"), since));
+    output_clean(out, pick_text(service, "sticky"), false);
+    text_puts(out, "\nstable: ");
+    output_clean(out, pick_has(service, "stable") ? pick_text(service, "stable") : "none yet", false);
+    text_puts(out, "\nlive rollout: ");
+    output_clean(out, pick_has(service, "live_rollout") ? pick_text(service, "live_rollout") : "none", false);
+    text_putc(out, '\n');
+    if (pick_text(service, "description")[0] != '\0') {
+        output_wrap(out, pick_text(service, "description"), 0, 100);
+    }
+}
+
+/* SLOs and guardrails side by side. Both may be NULL. */
+static void show_rules(struct text *out, bool colors, struct json_object *slos, struct json_object *policy)
+{
+    struct table table;
+    struct json_object *guardrails = pick(policy, "guardrails");
+    char text[OUTPUT_MAX];
+    if (slos == NULL) {
+        text_puts(out,
+                  "\nIt has no SLOs yet: nothing can be watched. Add them with serin apply (kind: Slos).\n");
+        return;
+    }
+    text_putc(out, '\n');
+    table_begin(&table, "SLI", "OBJECTIVE", "THRESHOLD", "WINDOW", "ACTION", "CEILING", "TOLERANCE", NULL);
+    for (enum sli sli = 0; sli < SLI_COUNT; sli++) {
+        struct json_object *slo = pick(slos, sli_name(sli)), *guardrail = pick(guardrails, sli_name(sli));
+        if (slo == NULL) {
+            continue;
+        }
+        table_cell(&table, sli_name(sli));
+        table_cell(&table, output_percent(pick_number(slo, "objective"), text));
+        table_cell(&table, pick_text(slo, "threshold"));
+        table_cell(&table, pick_has(slo, "window") ? pick_text(slo, "window") : "30d");
+        table_cell(&table, pick_has(guardrail, "action") ? pick_text(guardrail, "action") : "rollback");
+        table_cell(&table, pick_has(guardrail, "ceiling")
+                               ? output_percent(pick_number(guardrail, "ceiling"), text)
+                               : "");
+        table_cell(&table,
+                   pick_has(guardrail, "tolerance")
+                       ? (snprintf(text, sizeof text, "x %.3g", pick_number(guardrail, "tolerance")), text)
+                       : "");
+    }
+    table_end(&table, colors, out);
+}
+
+static void show_plan(struct text *out, struct json_object *policy)
+{
+    struct json_object *plan = pick(policy, "plan");
+    char text[OUTPUT_MAX];
+    if (plan == NULL) {
+        return;
+    }
+    text_puts(out, "\nplan: ");
+    for (size_t i = 0; i < pick_length(plan, "steps"); i++) {
+        struct json_object *step = pick_nth(plan, "steps", i);
+        const char *written = pick_text(step, "weight"); /* "12.5%" */
+        text_puts(out, i > 0 ? ", " : "");
+        output_clean(out, written[0] != '\0' ? written : output_weight(pick_integer(step, "weight"), text),
+                     false);
+    }
+    text_putc(out, '\n');
+}
+
+static int run_show(struct cli *cli, struct args *args)
+{
+    struct client_answer service, slos = {0}, policy = {0};
+    struct text path, out;
+    if (!cli_name(cli, "the service", args->word[0])) {
+        return CLI_USAGE;
+    }
+    service_path(&path, args->word[0], "");
+    int code = cli_get(cli, text_get(&path), &service);
+    text_free(&path);
+    if (code != CLI_OK || cli->json) {
+        return code == CLI_OK ? cli_print_json(cli, &service) : code;
+    }
+    service_path(&path, args->word[0], "/slos");
+    code = cli_look(cli, text_get(&path), &slos);
+    text_free(&path);
+    if (code == CLI_OK) {
+        service_path(&path, args->word[0], "/policy");
+        code = cli_look(cli, text_get(&path), &policy);
+        text_free(&path);
+    }
+    if (code == CLI_OK) {
+        text_init(&out, 1 << 20);
+        show_service(&out, cli->out_colors, service.json);
+        show_rules(&out, cli->out_colors, slos.http == 404 ? NULL : pick(slos.json, "slos"),
+                   pick(policy.json, "policy"));
+        show_plan(&out, pick(policy.json, "policy"));
+        code = cli_print(cli, &out);
+    }
+    client_answer_free(&service);
+    client_answer_free(&slos);
+    client_answer_free(&policy);
+    return code;
+}
+
+/* slos and policy: as JSON, which is what apply reads. */
+static int run_document(struct cli *cli, struct args *args, const char *part, const char *field)
+{
+    struct client_answer answer;
+    struct text path;
+    if (!cli_name(cli, "the service", args->word[0])) {
+        return CLI_USAGE;
+    }
+    service_path(&path, args->word[0], part);
+    int code = cli_get(cli, text_get(&path), &answer);
+    text_free(&path);
+    if (code != CLI_OK || cli->json) {
+        return code == CLI_OK ? cli_print_json(cli, &answer) : code;
+    }
+    fprintf(cli->out, "%s\n",
+            json_object_to_json_string_ext(pick(answer.json, field), JSON_C_TO_STRING_PRETTY |
+                                                                         JSON_C_TO_STRING_SPACED |
+                                                                         JSON_C_TO_STRING_NOSLASHESCAPE));
+    client_answer_free(&answer);
+    return CLI_OK;
+}
+
+static int run_slos(struct cli *cli, struct args *args)
+{
+    return run_document(cli, args, "/slos", "slos");
+}
+
+static int run_policy(struct cli *cli, struct args *args)
+{
+    return run_document(cli, args, "/policy", "policy");
+}
+
+static int run_create(struct cli *cli, struct args *args)
+{
+    struct client_answer answer;
+    struct text path;
+    if (!cli_name(cli, "the service", args->word[0])) {
+        return CLI_USAGE;
+    }
+    struct json_object *body = json_object_new_object();
+    cli_add_text(&body, "description", args_get(args, "description"));
+    cli_add_text(&body, "sticky", args_get(args, "sticky"));
+    if (body == NULL) {
+        return cli_refuse(cli, NULL, "out of memory");
+    }
+    service_path(&path, args->word[0], "");
+    int code =
+        cli_send(cli, &(struct client_call){.method = "PUT", .path = text_get(&path), .body = body}, &answer);
+    text_free(&path);
+    json_object_put(body);
+    if (code != CLI_OK || cli->json) {
+        return code == CLI_OK ? cli_print_json(cli, &answer) : code;
+    }
+    fprintf(cli->out, "%s %s\n", args->word[0], answer.http == 201 ? "created" : "exists; changed");
+    client_answer_free(&answer);
+    return CLI_OK;
+}
+
+static const struct args_option create_options[] = {
+    {"description", 'd', ARGS_VALUE, "TEXT", "what it is"},
+    {"sticky", 0, ARGS_VALUE, "KEY", "what sticks to one arm: user, conversation, or none (a random draw)"},
+    {0}};
+
+static const struct args_option list_options[] = {LIST_OPTIONS, {0}};
+
+const struct command service_commands[] = {
+    {"service list", "", "services and where each of them is", NULL, list_options, 0, 0, run_list},
+    {"service show", "SERVICE", "a service with its objectives and guardrails", NULL, NULL, 1, 1, run_show},
+    {"service slos", "SERVICE", "its objectives, as apply reads them", NULL, NULL, 1, 1, run_slos},
+    {"service policy", "SERVICE", "its policy, as apply reads it", NULL, NULL, 1, 1, run_policy},
+    {"service create", "SERVICE", "create a service, or change its description and stickiness", NULL,
+     create_options, 1, 1, run_create},
+    {0}};
