@@ -64,7 +64,7 @@ endforeach()
 # Integration tests: integration_<name> of tests/integration/<name>_*.c, over the rooms of the controller. What several
 # of them need (a private Postgres ...) stands in tests/support/*.c and is included as "support/....h".
 set(rooms)
-foreach(room base decision spec store rollout sources notify reconcile http gateway)
+foreach(room base decision spec store rollout sources notify reconcile http control gateway)
   if(TARGET serin_${room})
     list(APPEND rooms ${room})
   endif()

@@ -128,6 +128,8 @@ static enum status read_command(struct call *call, struct rollout_command *comma
     call_reason(&fields, command->verb == VERB_MUTE ? JSON_REQUIRED : JSON_OPTIONAL, &command->reason);
     if (command->verb == VERB_PROMOTE)
         json_fields_bool(&fields, "full", JSON_OPTIONAL, &full);
+    if (command->verb == VERB_RETRY)
+        json_fields_bool(&fields, "allow_no_gateway", JSON_OPTIONAL, &command->allow_no_gateway);
     if (command->verb == VERB_SET_WEIGHT)
         json_fields_weight(&fields, "weight", JSON_REQUIRED, 0, 10000, &weight);
     if (command->verb == VERB_MUTE) {

@@ -116,10 +116,11 @@ enum MHD_Result routes_answer(struct request *request)
     if (!request->waited && read_request(request, &wait_ms, &fault) != STATUS_OK)
         return answer_problem(request, &fault);
     enum decision decision = decide(request, clock_wall(), mono, &view, &form);
+    /* a gateway that asks before the first release is heard too: that release may start */
+    if (decision != DECIDE_UNKNOWN && request->instance[0] != '\0' && !request->waited)
+        acks_heard(thread->acks, request->argument, request->instance, request->applied_epoch, mono);
     if (decision == DECIDE_UNKNOWN || decision == DECIDE_NO_ROUTE)
         return refuse(request, decision);
-    if (request->instance[0] != '\0' && !request->waited)
-        acks_heard(thread->acks, request->argument, request->instance, request->applied_epoch, mono);
     if (decision == DECIDE_SEND)
         return answer_with(request, MHD_HTTP_OK,
                            gateway_is_stale(thread->gateway) ? form->stale : form->fresh);

@@ -12,11 +12,12 @@
 #include <string.h>
 
 enum {
-    BUCKETS_PER_TICK = 600 /* at most this much history a turn, so that one rollout cannot hold up the others */
+    BUCKETS_PER_TICK =
+        600 /* at most this much history a turn, so that one rollout cannot hold up the others */
 };
 
-/* A batch is committed, or refused, within 2 s of its arrival; the rest is rounding to whole seconds. Counts that came
-   later than this would be neither read nor late. */
+/* A batch is committed, or refused, within 2 s of its arrival; the rest is rounding to whole seconds. Counts
+   that came later than this would be neither read nor late. */
 static int64_t settle_ms = 3000;
 
 void observe_set_settle(int64_t ms)

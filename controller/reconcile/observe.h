@@ -9,8 +9,8 @@ struct observe_result {
     struct observation observation; /* borrows from the two above */
 };
 
-/* How long (real ms) a batch may take from its arrival to its commit; counts are read after that. Set once before threads
-   start; 3000 by default. */
+/* How long (real ms) a batch may take from its arrival to its commit; counts are read after that. Set once
+   before threads start; 3000 by default. */
 void observe_set_settle(int64_t ms);
 
 /* Reads rollout `id` and what its source has to say, and advances the evidence in memory. `lease_epoch` is

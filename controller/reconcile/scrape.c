@@ -12,7 +12,8 @@ static enum status give_ticks(struct observe_result *result, const struct promet
                               struct fault *fault)
 {
     const struct rollout_state *state = result->state;
-    /* the source is read on this machine's clock, evidence lives on the database's: what counts is how long ago it was */
+    /* the source is read on this machine's clock, evidence lives on the database's: what counts is how long
+     * ago it was */
     double now = state_seconds(state, state->world.now), wall = (double)clock_wall().us / 1e6;
     enum status status = STATUS_OK;
     if (tick->first || !tick->valid)

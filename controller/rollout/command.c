@@ -42,7 +42,8 @@ static enum status retry(struct db *db, const struct rollout_state *state,
                                       .release = state->row.release,
                                       .plan = plan,
                                       .reason = command->reason,
-                                      .fix = state->row.fix};
+                                      .fix = state->row.fix,
+                                      .allow_no_gateway = command->allow_no_gateway};
         status =
             start_run(db, &start, &(struct start_origin){.salt = state->row.salt, .retry_of = state->row.id},
                       actor, result, fault);

@@ -1,6 +1,8 @@
 /* Filling in the sentences of the rollout table. */
 #include "rollout/reason.h"
 
+#include "base/utf8.h"
+
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -164,4 +166,5 @@ void reason_fill(const char *sentence, const struct reason_context *context, cha
     out[used] = '\0';
     if (context->said != NULL && context->said[0] != '\0' && used + 1 < size)
         snprintf(out + used, size - used, " Reason given: %s", context->said);
+    utf8_trim(out);
 }

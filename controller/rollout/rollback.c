@@ -2,6 +2,7 @@
  * release. */
 #include "rollout/rollout.h"
 
+#include "base/utf8.h"
 #include "rollout/change.h"
 #include "store/events.h"
 
@@ -63,7 +64,7 @@ static enum status move_to(struct db *db, const char *service, const char *targe
 {
     struct route_row route;
     struct rollout_world world;
-    char id[ID_MAX], sentence[1100], salt[ID_MAX];
+    char id[ID_MAX], sentence[ROLLOUT_REASON_MAX], salt[ID_MAX];
     memset(&route, 0, sizeof route);
     enum status status = rollouts_world(db, service, target, &world, fault);
     if (status != STATUS_OK)
@@ -76,6 +77,7 @@ static enum status move_to(struct db *db, const char *service, const char *targe
     snprintf(sentence, sizeof sentence, "Rolled back by hand from %s to %s.%s%s",
              from->stable[0] != '\0' ? from->stable : "nothing", target,
              reason != NULL ? " Reason given: " : "", reason != NULL ? reason : "");
+    utf8_trim(sentence);
     struct json_object *data = json_object_new_object();
     if (data != NULL) {
         json_object_object_add(data, "from",

@@ -3,6 +3,7 @@
 #include "rollout/rollout.h"
 
 #include "base/json.h"
+#include "base/utf8.h"
 #include "rollout/change.h"
 #include "rollout/start.h"
 #include "spec/plan.h"
@@ -285,6 +286,7 @@ static void fill_row(const struct rollout_start *start, const struct start_origi
     snprintf(row->rule, sizeof row->rule, "created");
     snprintf(row->reason, sizeof row->reason, "Created.%s%s", start->reason != NULL ? " Reason given: " : "",
              start->reason != NULL ? start->reason : "");
+    utf8_trim(row->reason);
 }
 
 enum status start_run(struct db *db, const struct rollout_start *start, const struct start_origin *origin,

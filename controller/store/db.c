@@ -348,12 +348,22 @@ enum status db_begin(struct db *db, struct fault *fault)
     return status;
 }
 
+/* The server answers COMMIT of a transaction that has failed with ROLLBACK, and no error. */
 enum status db_commit(struct db *db, struct fault *fault)
 {
-    enum status status = db_script(db, "COMMIT", fault);
-    if (status == STATUS_OK && PQtransactionStatus(db->connection) != PQTRANS_IDLE)
-        status = fault_set(fault, STATUS_INTERNAL, "The transaction did not end");
+    PGresult *result = NULL;
     db->in_transaction = false;
+    if (!db->healthy || !PQsendQuery(db->connection, "COMMIT"))
+        return lost(db, fault);
+    enum status status = collect(db, &result, fault);
+    if (status != STATUS_OK)
+        return status;
+    bool committed = strcmp(PQcmdStatus(result), "COMMIT") == 0;
+    status = finish(db, "COMMIT", result, NULL, fault);
+    if (status == STATUS_OK && !committed) {
+        status = fault_set(fault, STATUS_DATABASE, "The transaction was rolled back by the database");
+        fault_next(fault, "Nothing was changed. Try again.");
+    }
     return status;
 }
 

@@ -1,10 +1,16 @@
 # Turns NAME.sql into NAME.sql.h: each statement, opened by a line "-- :name statement_name", becomes
 #   static const struct statement sql_statement_name = {"statement_name", "text"};
 # Comment lines inside are left out. With -v whole=NAME the file becomes one string: static const char NAME[].
-function quoted(line) {
-    gsub(/\\/, "\\\\", line)
-    gsub(/"/, "\\\"", line)
-    return "    \"" line "\\n\"\n"
+# One line as a C string. Letter by letter: awks do not agree on backslashes in gsub().
+function quoted(line,    out, i, c) {
+    out = ""
+    for (i = 1; i <= length(line); i++) {
+        c = substr(line, i, 1)
+        if (c == "\\" || c == "\"")
+            out = out "\\"
+        out = out c
+    }
+    return "    \"" out "\\n\"\n"
 }
 function finish() {
     if (name != "")

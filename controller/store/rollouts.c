@@ -1,6 +1,8 @@
 /* Rollouts: the rows, the lock order (service, then rollout), claims. */
 #include "store/rollouts.h"
 
+#include "base/utf8.h"
+
 #include "rollouts.sql.h"
 
 #include <stdio.h>
@@ -226,6 +228,7 @@ enum status rollouts_world(struct db *db, const char *service, const char *relea
         out->now = db_get_time(rows, 0, 0);
         out->frozen = !db_is_null(rows, 0, 1);
         snprintf(out->freeze_reason, sizeof out->freeze_reason, "%s", db_get_text(rows, 0, 1));
+        utf8_trim(out->freeze_reason);
         out->corpora_ready = db_get_bool(rows, 0, 2);
         out->clock_rate = db_get_number(rows, 0, 3);
     }

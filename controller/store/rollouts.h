@@ -6,7 +6,10 @@
 #include "decision/decide.h"
 #include "store/db.h"
 
-enum { NAME_SIZE = NAME_MAX_LENGTH + 1 };
+enum {
+    NAME_SIZE = NAME_MAX_LENGTH + 1,
+    ROLLOUT_REASON_MAX = 2048 /* a sentence of the table and what a person gave as a reason */
+};
 
 struct rollout_row {
     char id[ID_MAX], service[NAME_SIZE], release[NAME_SIZE], stable[NAME_SIZE] /* "" = none */;
@@ -15,7 +18,7 @@ struct rollout_row {
     struct text plan, policy, slos; /* JSON documents as frozen; owned */
     char salt[64];
     bool fix, unproven;
-    char rule[48], reason[1100];
+    char rule[48], reason[ROLLOUT_REASON_MAX];
     struct wall_time created_at, phase_since, step_entered_at, step_since, blind_since; /* 0 = never */
     struct wall_time ended_at; /* to write; 0 = NULL */
     uint32_t alarmed;
@@ -58,7 +61,7 @@ enum status rollouts_release_leases(struct db *db, const char *owner, struct fau
 struct rollout_world {
     struct wall_time now;
     bool frozen, corpora_ready;
-    char freeze_reason[1100];
+    char freeze_reason[ROLLOUT_REASON_MAX];
     double clock_rate; /* seconds of serin_now() a real second; 1 but for tests */
 };
 enum status rollouts_world(struct db *db, const char *service, const char *release, struct rollout_world *out,
