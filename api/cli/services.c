@@ -1,7 +1,9 @@
 /* Services: list, show, create. */
+#include "base/clock.h"
 #include "cli/list.h"
 #include "cli/pick.h"
-#include "decision/sli.h"
+#include "spec/policy.h"
+#include "spec/slos.h"
 
 #include <string.h>
 
@@ -51,56 +53,65 @@ static void show_service(struct text *out, bool colors, struct json_object *serv
     }
 }
 
-/* SLOs and guardrails side by side. Both may be NULL. */
-static void show_rules(struct text *out, bool colors, struct json_object *slos, struct json_object *policy)
+/* SLOs and guardrails side by side, with the defaults that hold where nothing is written. */
+static void show_rules(struct text *out, bool colors, const struct slos *slos, const struct policy *policy)
 {
     struct table table;
-    struct json_object *guardrails = pick(policy, "guardrails");
+    static const char *const actions[] = {"rollback", "pause", "notify"};
     char text[OUTPUT_MAX];
-    if (slos == NULL) {
-        text_puts(out,
-                  "\nIt has no SLOs yet: nothing can be watched. Add them with serin apply (kind: Slos).\n");
-        return;
-    }
     text_putc(out, '\n');
-    table_begin(&table, "SLI", "OBJECTIVE", "THRESHOLD", "WINDOW", "ACTION", "CEILING", "TOLERANCE", NULL);
+    table_begin(&table, "SLI", "OBJECTIVE", "THRESHOLD", "WINDOW", "IF IT FAILS", "CEILING", "TOLERANCE",
+                NULL);
     for (enum sli sli = 0; sli < SLI_COUNT; sli++) {
-        struct json_object *slo = pick(slos, sli_name(sli)), *guardrail = pick(guardrails, sli_name(sli));
-        if (slo == NULL) {
+        const struct slo *slo = &slos->of[sli];
+        const struct guardrail *guardrail = &policy->guardrail[sli];
+        if (!slo->used) {
             continue;
         }
         table_cell(&table, sli_name(sli));
-        table_cell(&table, output_percent(pick_number(slo, "objective"), text));
-        table_cell(&table, pick_text(slo, "threshold"));
-        table_cell(&table, pick_has(slo, "window") ? pick_text(slo, "window") : "30d");
-        table_cell(&table, pick_has(guardrail, "action") ? pick_text(guardrail, "action") : "rollback");
-        table_cell(&table, pick_has(guardrail, "ceiling")
-                               ? output_percent(pick_number(guardrail, "ceiling"), text)
-                               : "");
-        table_cell(&table,
-                   pick_has(guardrail, "tolerance")
-                       ? (snprintf(text, sizeof text, "x %.3g", pick_number(guardrail, "tolerance")), text)
-                       : "");
+        table_cell(&table, output_percent(slo->objective_ppm / 1e4, text));
+        table_cell(&table, slo->threshold_ms > 0 ? clock_format_duration(slo->threshold_ms, text) : "");
+        table_cell(&table, clock_format_duration(slo->window_s * 1000, text));
+        table_cell(&table, actions[guardrail->action]);
+        table_cell(&table, guardrail->ceiling > 0 ? output_percent(100 * guardrail->ceiling, text) : "none");
+        snprintf(text, sizeof text, "x %.3g", guardrail->tolerance);
+        table_cell(&table, text);
     }
     table_end(&table, colors, out);
 }
 
-static void show_plan(struct text *out, struct json_object *policy)
+static void show_plan(struct text *out, const struct spec_policy *policy)
 {
-    struct json_object *plan = pick(policy, "plan");
     char text[OUTPUT_MAX];
-    if (plan == NULL) {
-        return;
+    text_puts(out, policy->has_plan ? "\nplan: " : "\nplan (built in): ");
+    for (size_t i = 0; i < policy->plan.steps; i++) {
+        text_printf(out, "%s%s", i > 0 ? ", " : "", output_weight(policy->plan.step[i].weight, text));
     }
-    text_puts(out, "\nplan: ");
-    for (size_t i = 0; i < pick_length(plan, "steps"); i++) {
-        struct json_object *step = pick_nth(plan, "steps", i);
-        const char *written = pick_text(step, "weight"); /* "12.5%" */
-        text_puts(out, i > 0 ? ", " : "");
-        output_clean(out, written[0] != '\0' ? written : output_weight(pick_integer(step, "weight"), text),
-                     false);
+    text_printf(out, "; stable keeps %s in the bake\n", output_weight(policy->policy.holdback, text));
+    text_printf(out, "counts from %s\n",
+                policy->source.kind == SOURCE_PROMETHEUS ? "Prometheus"
+                                                         : "the outcomes that gateways report");
+}
+
+/* The answers to GET slos and GET policy. What this program cannot read it says so, and shows nothing of it.
+ */
+static void show_documents(struct text *out, bool colors, const struct client_answer *slos_answer,
+                           const struct client_answer *policy_answer)
+{
+    struct slos slos;
+    struct spec_policy policy;
+    if (slos_answer->http == 404) {
+        text_puts(out,
+                  "\nIt has no SLOs yet: nothing can be watched. Add them with serin apply (kind: Slos).\n");
+    } else if (spec_read_slos(pick(slos_answer->json, "slos"), "", &slos, NULL) != STATUS_OK ||
+               spec_read_policy(pick(policy_answer->json, "policy"), "", &slos, &policy, NULL) != STATUS_OK) {
+        text_puts(
+            out,
+            "\nIts SLOs and policy do not go together: see serin service slos and serin service policy\n");
+    } else {
+        show_rules(out, colors, &slos, &policy.policy);
+        show_plan(out, &policy);
     }
-    text_putc(out, '\n');
 }
 
 static int run_show(struct cli *cli, struct args *args)
@@ -127,9 +138,7 @@ static int run_show(struct cli *cli, struct args *args)
     if (code == CLI_OK) {
         text_init(&out, 1 << 20);
         show_service(&out, cli->out_colors, service.json);
-        show_rules(&out, cli->out_colors, slos.http == 404 ? NULL : pick(slos.json, "slos"),
-                   pick(policy.json, "policy"));
-        show_plan(&out, pick(policy.json, "policy"));
+        show_documents(&out, cli->out_colors, &slos, &policy);
         code = cli_print(cli, &out);
     }
     client_answer_free(&service);

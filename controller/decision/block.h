@@ -5,10 +5,9 @@
 
 #include <stdbool.h>
 
-/* rps: requests a second of both arms, < 0 = unknown (then need does not count). w: the canary's share, 0..1.
- */
+/* rps: requests a second of both arms, < 0 = unknown (then need does not count). w: canary's share, 0..1. */
 double block_length_s(double rps, double w, double tick_s, double block_s);
 
-/* The block has twice the requests it was planned for (traffic has risen since) and its shortest length: it may close now.
-   Looks at requests only, never at what came of them, so the e-value stays valid. */
+/* The block has twice the requests it was planned for (traffic has risen since) and its shortest length: it
+   may close now. Looks at requests only, never at what came of them, so the e-value stays valid. */
 bool block_full(double requests, double w, double length_s, double block_s);

@@ -16,9 +16,7 @@ static const double stable_memory_s = 3600;                        /* of the rat
 static const double stable_prior_bad = 1, stable_prior_seen = 100; /* 1 % until stable has been seen */
 static const int64_t count_max = (int64_t)1 << 53;                 /* a double holds it exactly */
 
-/* --- start
- * ----------------------------------------------------------------------------------------------------------
- */
+/* --- start ----------------------------------------------------------------------------------------- */
 
 void evidence_sli_init(struct sli_evidence *sli, int32_t planned_weights)
 {
@@ -48,8 +46,7 @@ void evidence_init(struct evidence *evidence, const struct policy *policy, const
     evidence->breach_since = evidence->canary_since = -1;
 }
 
-/* --- one block
- * ------------------------------------------------------------------------------------------------------ */
+/* --- one block ------------------------------------------------------------------------------------- */
 
 static int64_t add(int64_t a, int64_t b)
 {
@@ -124,8 +121,7 @@ static void close_block(struct evidence *evidence, const struct policy *policy, 
     add_counts(&sli->step_total, counts);
 }
 
-/* --- weights
- * -------------------------------------------------------------------------------------------------------- */
+/* --- weights --------------------------------------------------------------------------------------- */
 
 /* The plan's next step with this weight after the one at hand, else simply the next. */
 static int32_t next_step(const struct sli_evidence *sli, const struct policy *policy, const struct plan *plan,
@@ -196,9 +192,7 @@ static void pass_weight(const struct evidence *evidence, const struct policy *po
         start_step(sli, next_step(sli, policy, plan, change->weight));
 }
 
-/* --- ticks
- * ----------------------------------------------------------------------------------------------------------
- */
+/* --- ticks ----------------------------------------------------------------------------------------- */
 
 static bool valid(const struct sli_evidence *sli, double t_s, double dt_s, const struct counts *counts)
 {
@@ -311,7 +305,8 @@ int evidence_tick(struct evidence *evidence, const struct policy *policy, const 
     double length = t_s + dt_s - sli->block_start;
     double requests = (double)sli->open.n_c + (double)sli->open.n_b;
     if (t_s + dt_s >= sli->block_end - time_slack_s ||
-        block_full(requests, (double)sli->weight / WEIGHT_FULL, length, (double)policy->guardrail[id].block_s))
+        block_full(requests, (double)sli->weight / WEIGHT_FULL, length,
+                   (double)policy->guardrail[id].block_s))
         written += finish_block(evidence, policy, plan, id, &closed[written]);
     return written;
 }

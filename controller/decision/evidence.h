@@ -1,5 +1,6 @@
-/* The evidence of one rollout: counts of ticks in, sequential evidence out. Pure: the same calls in the same order give
-   the same bits. One plain struct a rollout; no pointers, no allocation. Mathematics: handbook, "How Serin decides". */
+/* The evidence of one rollout: counts of ticks in, sequential evidence out. Pure: the same calls in the same
+   order give the same bits. One plain struct a rollout; no pointers, no allocation. Mathematics: handbook,
+   "How Serin decides". */
 #pragma once
 
 #include "decision/lane.h"
@@ -16,15 +17,19 @@ enum {
 enum data_quality {
     QUALITY_COHORT,     /* admissions and outcomes: cohorts by admission */
     QUALITY_AGED,       /* outcomes with an age: cohorts complete at the deadline */
-    QUALITY_COMPLETION, /* counters by completion time: both arms are dropped for blanking_s after a weight change */
+    QUALITY_COMPLETION, /* counters by completion time: both arms are dropped near a weight change */
 };
 
 struct sli_evidence {
     struct evidence_lane relative, absolute;
-    double stable[EVIDENCE_GRID], canary[EVIDENCE_GRID], worse[EVIDENCE_GRID]; /* ln of the recent e-values, see recent.h */
+    /* ln of the recent e-values, see recent.h */
+    double stable[EVIDENCE_GRID], canary[EVIDENCE_GRID], worse[EVIDENCE_GRID];
+    /* see budget.h */
     double budget_y[EVIDENCE_BUDGET_GRID], budget_x;
-    double ni_ratio[2], ni_add, ni_bad, ni_seen; /* this step's non-inferiority, see ni.h; bad/seen give theta */
-    double stable_bad, stable_seen;              /* stable's outcomes, forgotten over an hour: theta of the next step */
+    /* this step's non-inferiority, see ni.h; bad/seen give theta */
+    double ni_ratio[2], ni_add, ni_bad, ni_seen;
+    /* stable's outcomes, forgotten over an hour: theta of the next step */
+    double stable_bad, stable_seen;
     /* the open block: start < 0 when none is open */
     double block_start, block_end; /* block_end: planned */
     double block_last;             /* end of the newest tick in it */
@@ -32,14 +37,16 @@ struct sli_evidence {
     bool open_step;                 /* the block is the first after a weight increase */
     bool step_pending;              /* the weight was raised and no block has begun since */
     double shared_since, last_sick; /* s; -1 = not */
-    bool sick, sick_before;         /* stable is proven above the ceiling; it was so before the canary's first weight */
+    bool sick;                      /* stable is proven above the ceiling */
+    bool sick_before;               /* and it has been so since before the canary's first weight */
     int32_t weight;                 /* of the canary where this SLI stands, 1/10,000 */
     int32_t step;                   /* the plan's step it stands in, from 0; -1 = none yet */
     int32_t weight_next;            /* the first change in evidence.weight that it has not passed */
     double weight_seen;             /* time of the newest change it has passed, s; -1 = none */
     /* what people ask for; counted when a block closes */
-    struct counts total, step_total; /* while the canary had weight: since the start; since the weight was last raised */
-    double last_tick;                /* end of the newest tick, s; -1 = none yet */
+    struct counts total;      /* while the canary had weight */
+    struct counts step_total; /* the same, since the weight was last raised */
+    double last_tick;         /* end of the newest tick, s; -1 = none yet */
     int64_t invalid_ticks;
     int64_t rows_dropped; /* requests of ticks dropped by blanking, warm-up or draining */
     bool failed;          /* a fail is never forgotten (law 6) */
@@ -55,20 +62,20 @@ struct weight_change {
 enum judgement_action { JUDGE_CONTINUE, JUDGE_HOLD, JUDGE_RETURN, JUDGE_ROLLBACK };
 enum judgement_reason {
     REASON_NONE,
-    REASON_WORSE,        /* ROLLBACK: canary is worse than stable beyond the tolerance (relative or budget evidence) */
-    REASON_CEILING,      /* ROLLBACK: canary broke a ceiling, and the breach is its own */
+    REASON_WORSE,   /* ROLLBACK: canary is worse than stable beyond the tolerance, or its budget is spent */
+    REASON_CEILING, /* ROLLBACK: canary broke a ceiling, and the breach is its own */
     REASON_SHARED_CAUSE, /* RETURN: both arms are broken for longer than shared_hold; nobody is blamed */
     REASON_ATTRIBUTING,  /* HOLD: a ceiling is broken; whose fault it is is not yet proven */
     REASON_SHARED,       /* HOLD: stable itself is above a ceiling */
-    REASON_BUDGET        /* HOLD: the rollout's share of the error budget is spent by count and harm is proven */
+    REASON_BUDGET        /* HOLD: the share of the error budget is spent by count, and harm is proven */
 };
 
 struct judgement {
     enum judgement_action action;
     enum judgement_reason reason;
-    enum sli lead;       /* the SLI with the largest term of what decided */
-    double log_g_rel;    /* ln of the sums that are compared with 1/alpha; -1000 when no guardrail takes part */
-    double log_g_all;
+    enum sli lead; /* the SLI with the largest term of what decided */
+    /* ln of the sums that are compared with 1/alpha; -1000 when no guardrail takes part */
+    double log_g_rel, log_g_all;
 };
 
 struct evidence {
@@ -77,16 +84,17 @@ struct evidence {
     int32_t weights;
     int32_t planned_weights; /* S_n: number of weights in the plan */
     double tick_s;
-    double rps;          /* requests a second of both arms, EWMA over 60 s; -1 = unknown */
-    double rps_next;     /* the same with the tick that began at rps_tick; takes effect with the first tick after it */
-    double rps_tick;     /* s; -1 = none */
-    double breach_since; /* s; -1 = no breach */
-    double now_s;        /* end of the newest tick of any SLI */
-    double canary_since; /* when the canary first had weight, s; -1 = not yet (for the warm-up) */
+    double rps;               /* requests a second of both arms, EWMA over 60 s; -1 = unknown */
+    double rps_next;          /* the same with the tick that began at rps_tick; used from the next tick on */
+    double rps_tick;          /* s; -1 = none */
+    double breach_since;      /* s; -1 = no breach */
+    double now_s;             /* end of the newest tick of any SLI */
+    double canary_since;      /* when the canary first had weight, s; -1 = not yet (for the warm-up) */
     struct judgement latched; /* a ROLLBACK or RETURN that was once reached stays */
 };
 
-/* A closed block as it is stored, enough to compute all evidence anew. length_s reaches to the end of the last tick in it. */
+/* A closed block as it is stored, enough to compute all evidence anew. length_s reaches to the end of the
+   last tick in it. */
 struct block {
     enum sli sli;
     double start_s, length_s;
@@ -96,44 +104,48 @@ struct block {
 };
 
 /* Starts a rollout's evidence. `plan` and `policy` are the frozen ones; tick_s > 0 (1 pushed, 15 scraped). */
-void evidence_init(struct evidence *evidence, const struct policy *policy, const struct plan *plan, double tick_s);
+void evidence_init(struct evidence *evidence, const struct policy *policy, const struct plan *plan,
+                   double tick_s);
 
 /* The evidence of one SLI before its first tick. S_n = planned_weights. */
 void evidence_sli_init(struct sli_evidence *sli, int32_t planned_weights);
 
-/* The canary's weight is `weight` (1/10,000) from at_s on (s since the rollout began, not before an earlier call's).
-   Before the first call it is 0, and only what is said of stable is gathered. `raised` marks an increase by the plan.
-   SLIs pass the change at their first tick with t_s >= at_s: the open block is closed there, and if `raised`, per-step
-   evidence (non-inferiority, step counts) starts anew; until an SLI has passed it, it has proven nothing in the new step.
-   The step is the plan's next with that weight, else the next. A lowered weight (set-weight) is no new step: the lanes go
-   on and the NI evidence is kept. */
+/* The canary's weight is `weight` (1/10,000) from at_s on (s since the rollout began, not before an earlier
+   call's). Before the first call it is 0, and only what is said of stable is gathered. `raised` marks an
+   increase by the plan. SLIs pass the change at their first tick with t_s >= at_s: the open block is closed
+   there, and if `raised`, per-step evidence (non-inferiority, step counts) starts anew; until an SLI has
+   passed it, it has proven nothing in the new step. The step is the plan's next with that weight, else the
+   next. A lowered weight (set-weight) is no new step: the lanes go on and the NI evidence is kept. */
 void evidence_weight(struct evidence *evidence, double at_s, int32_t weight, bool raised);
 
-/* One tick [t_s, t_s + dt_s) of one SLI: counts of the requests admitted (or, for QUALITY_COMPLETION, completed) in it.
-   Ticks of one SLI come in order; a missing tick is simply not given. `rps_hint`: this tick's n measures the rate (the
-   caller passes it for the SLI with the largest n; where several SLIs give it for one t_s the largest counts). A hint
-   older than the newest one is ignored, and the rate a tick has measured is used from the next t_s on: the order of the
-   SLIs inside a tick changes nothing. Counts that are negative, above 2^53 or k > n, dt_s <= 0 and a tick before the end
-   of an earlier one are counted in invalid_ticks and dropped. `draining`: no new block is opened. A guardrail that is not
-   used has no evidence; only its hint counts. If a block closes it is copied to `closed` (room for 2: a weight change may
+/* One tick [t_s, t_s + dt_s) of one SLI: counts of the requests admitted (or, for QUALITY_COMPLETION,
+   completed) in it. Ticks of one SLI come in order; a missing tick is simply not given. `rps_hint`: this
+   tick's n measures the rate (the caller passes it for the SLI with the largest n; where several SLIs give it
+   for one t_s the largest counts). A hint older than the newest one is ignored, and the rate a tick has
+   measured is used from the next t_s on: the order of the SLIs inside a tick changes nothing. Counts that are
+   negative, above 2^53 or k > n, dt_s <= 0 and a tick before the end of an earlier one are counted in
+   invalid_ticks and dropped. `draining`: no new block is opened. A guardrail that is not used has no
+   evidence; only its hint counts. If a block closes it is copied to `closed` (room for 2: a weight change may
    close one and the tick another) and the number of blocks written is returned, 0 to 2. */
-int evidence_tick(struct evidence *evidence, const struct policy *policy, const struct plan *plan, enum sli sli,
-                  enum data_quality quality, double t_s, double dt_s, const struct counts *counts, bool rps_hint,
-                  bool draining, struct block closed[2]);
+int evidence_tick(struct evidence *evidence, const struct policy *policy, const struct plan *plan,
+                  enum sli sli, enum data_quality quality, double t_s, double dt_s,
+                  const struct counts *counts, bool rps_hint, bool draining, struct block closed[2]);
 
-/* Feeds a stored block instead of ticks (replay); blocks of one SLI in their order. Gives the same evidence, to
-   the bit, as the ticks it came from: lanes, recent e-values, budget, non-inferiority, totals. Repeat the calls of
-   evidence_weight() too; without them a step that passed with no block in it is missed, and with it a margin. Not
-   restored: the rate, invalid and dropped ticks, and the latched judgement. */
+/* Feeds a stored block instead of ticks (replay); blocks of one SLI in their order. Gives the same evidence,
+   to the bit, as the ticks it came from: lanes, recent e-values, budget, non-inferiority, totals. Repeat the
+   calls of evidence_weight() too; without them a step that passed with no block in it is missed, and with it
+   a margin. Not restored: the rate, invalid and dropped ticks, and the latched judgement. */
 void evidence_block(struct evidence *evidence, const struct policy *policy, const struct plan *plan,
                     const struct block *block);
 
-/* What the evidence says now (evidence->now_s). `muted` is a set of SLIs (1 << sli) whose guardrails may not act; they
-   are left out of the sums. `fix`: the rollout repairs a stable that is itself broken (start --fix): a sick stable does
-   not hold, does not keep the wait for attribution from running, and is no cause that both share. A ROLLBACK or RETURN of an unmuted SLI is latched
-   into `evidence`, and a ROLLBACK into its lead's `failed`. Call it after each batch of ticks: it keeps breach_since. Only
-   SLIs with action ROLLBACK take part; those with PAUSE or NOTIFY have a threshold of their own: see evidence_alarm(). */
-struct judgement evidence_judge(struct evidence *evidence, const struct policy *policy, uint32_t muted, bool fix);
+/* What the evidence says now (evidence->now_s). `muted` is a set of SLIs (1 << sli) whose guardrails may not
+   act; they are left out of the sums. `fix`: the rollout repairs a stable that is itself broken (start
+   --fix): a sick stable does not hold, does not keep the wait for attribution from running, and is no cause
+   that both share. A ROLLBACK or RETURN of an unmuted SLI is latched into `evidence`, and a ROLLBACK into its
+   lead's `failed`. Call it after each batch of ticks: it keeps breach_since. Only SLIs with action ROLLBACK
+   take part; those with PAUSE or NOTIFY have a threshold of their own: see evidence_alarm(). */
+struct judgement evidence_judge(struct evidence *evidence, const struct policy *policy, uint32_t muted,
+                                bool fix);
 
 /* For a guardrail whose action is PAUSE or NOTIFY: has its own evidence crossed 1/(alpha * share)? Latched in
    sli[].failed. False for unused ones; for action ROLLBACK only what evidence_judge() has latched. */
@@ -142,28 +154,37 @@ bool evidence_alarm(struct evidence *evidence, const struct policy *policy, enum
 /* No block is open: the weight may be changed without mixing two weights in one block. */
 bool evidence_idle(const struct evidence *evidence);
 
-/* Non-inferiority of one SLI in the present step: ln E, and the threshold ln(S_n / alpha_ni) it must reach. */
+/* Non-inferiority of one SLI in the present step: ln E, and the threshold ln(S_n / alpha_ni) it needs. */
 double evidence_ni(const struct evidence *evidence, enum sli sli);
 double evidence_ni_threshold(const struct evidence *evidence, const struct policy *policy);
-/* Every used guardrail (muted ones too) has passed the newest raise and proven non-inferiority in this step. With no used guardrail: false. */
+/* Every used guardrail (muted ones too) has passed the newest raise and proven non-inferiority in this step.
+   With no used guardrail: false. */
 bool evidence_proven(const struct evidence *evidence, const struct policy *policy);
 
-/* Verdict of one guardrail. NO_DATA when its newest tick ended more than max(60 s, 4 ticks) before `now_s - maturity`,
-   or `blind`; the shell turns a failing source into ERROR. */
-enum verdict { VERDICT_PASS, VERDICT_FAIL, VERDICT_INCONCLUSIVE, VERDICT_NO_DATA, VERDICT_ERROR, VERDICT_COUNT };
+/* Verdict of one guardrail. NO_DATA when its newest tick ended more than max(60 s, 4 ticks) before `now_s -
+   maturity`, or `blind`; the shell turns a failing source into ERROR. */
+enum verdict {
+    VERDICT_PASS,
+    VERDICT_FAIL,
+    VERDICT_INCONCLUSIVE,
+    VERDICT_NO_DATA,
+    VERDICT_ERROR,
+    VERDICT_COUNT
+};
 const char *verdict_name(enum verdict verdict);
 enum verdict evidence_verdict(const struct evidence *evidence, const struct policy *policy, enum sli sli,
                               double now_s, bool blind);
 
-/* Expected seconds until `sli` has proven non-inferiority in this step, for a healthy canary at the present rate
-   (reference: N = ln(2 S_n/alpha_ni) / ((1-w) max(KL(p||p+d), p(W-1-ln W))), less what is proven already);
-   -1 if it cannot be told (no traffic). */
-double evidence_eta_s(const struct evidence *evidence, const struct policy *policy, const struct plan *plan, size_t step,
-                      enum sli sli);
+/* Expected seconds until `sli` has proven non-inferiority in this step, for a healthy canary at the present
+   rate (reference: N = ln(2 S_n/alpha_ni) / ((1-w) max(KL(p||p+d), p(W-1-ln W))), less what is proven
+   already); -1 if it cannot be told (no traffic). */
+double evidence_eta_s(const struct evidence *evidence, const struct policy *policy, const struct plan *plan,
+                      size_t step, enum sli sli);
 
-/* Versioned field codec. Writes at most EVIDENCE_CODEC_MAX bytes and returns how many; decode returns false on anything
-   it cannot read exactly (unknown version, wrong length, NaN, +inf, k > n, ...), leaving *out undefined. -inf is kept where
-   it can be; decode(encode(x)) == x bit by bit. SLIs that were added since are as after evidence_init(). */
+/* Versioned field codec. Writes at most EVIDENCE_CODEC_MAX bytes and returns how many; decode returns false
+   on anything it cannot read exactly (unknown version, wrong length, NaN, +inf, k > n, ...), leaving *out
+   undefined. -inf is kept where it can be; decode(encode(x)) == x bit by bit. SLIs that were added since are
+   as after evidence_init(). */
 enum { EVIDENCE_CODEC_MAX = 32768 };
 size_t evidence_encode(const struct evidence *evidence, unsigned char out[EVIDENCE_CODEC_MAX]);
 bool evidence_decode(const unsigned char *data, size_t length, struct evidence *out);

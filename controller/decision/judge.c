@@ -139,7 +139,7 @@ struct judgement evidence_judge(struct evidence *evidence, const struct policy *
     if (evidence->latched.action != JUDGE_CONTINUE)
         return evidence->latched;
     struct sums sums = sum_up(evidence, policy, muted);
-    /* a fix is rolled out because stable is broken: that both are broken is known, and going back would not help */
+    /* a fix is rolled out because stable is broken: going back to it would not help */
     if (fix)
         sums.shared.sli = SLI_COUNT;
     bool breach = sums.absolute.sli != SLI_COUNT && sums.g_all >= -log(policy->alpha);

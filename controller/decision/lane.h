@@ -1,10 +1,12 @@
 /* One lane of evidence: an e-process for a fault that begins at an unknown time. Copies of a block e-value's
    product are started all the time with prior mass that sums to 1 (Shiryaev-Roberts mixture; Shin, Ramdas,
-   Rinaldo, "E-detectors"). At the close of the block that began at t: g = 0.5 first block = 0.25 (S(t_prev) -
-   S(t)) + [new step] 0.25/(S_n - 1)           otherwise, S(t) = 1/(1 + t/3600 s) U -= g;   ln M_j =
-   logaddexp(ln M_j, ln g) + min(eta le_j, cap);   M = U + mean_j M_j Times count from the start of the lane's
-   first block. E M <= 1 at all times under the null, so P(sup M >= x) <= 1/x (Ville 1939), however long it
-   runs and however often one looks. eta <= 1 and the cap only make it smaller. */
+   Rinaldo, "E-detectors"). At the close of the block that began at t:
+       g = 0.5                                                        first block
+         = 0.25 (S(t_prev) - S(t)) + [new step] 0.25/(S_n - 1)        otherwise, S(t) = 1/(1 + t/3600 s)
+       U -= g;   ln M_j = logaddexp(ln M_j, ln g) + min(eta le_j, cap);   M = U + mean_j M_j
+   Times count from the start of the lane's first block. E M <= 1 at all times under the null, so
+   P(sup M >= x) <= 1/x (Ville 1939), however long it runs and however often one looks. eta <= 1 and the cap
+   only make it smaller. */
 #pragma once
 
 #include "decision/evalue.h"

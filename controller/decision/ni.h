@@ -1,8 +1,8 @@
 /* Non-inferiority of one SLI in one step: an e-process against "canary is worse than both margins", so proof
-   of either margin is enough. Per block, with theta = bad/seen of the step's earlier blocks and a prior of
-   100 requests: E = (mean over alternatives 1, 0.6 of E_ratio + E_add)/2,   each the product of its block
-   e-values to the power eta Proven at E >= S_n/alpha_NI. Promotion needs all SLIs at once
-   (intersection-union: no further correction). */
+   of either margin is enough. With theta = bad/seen of the step's earlier blocks and a prior of 100 requests:
+       E = (mean over alternatives 1, 0.6 of E_ratio + E_add)/2
+   each the product of its block e-values to the power eta. Proven at E >= S_n/alpha_NI. Promotion needs all
+   SLIs at once (intersection-union: no further correction). */
 #pragma once
 
 #include "decision/evidence.h"

@@ -1,5 +1,6 @@
-/* What a rollout is held to: SLOs, guardrails, policy and plan, as plain structs. They are frozen into a rollout when it
-   starts. Defaults: policy_default(). Where people write these documents as JSON, controller/spec reads them. */
+/* What a rollout is held to: SLOs, guardrails, policy and plan, as plain structs. They are frozen into a
+   rollout when it starts. Defaults: policy_default(). Where people write these documents as JSON,
+   controller/spec reads them. */
 #pragma once
 
 #include "decision/sli.h"
@@ -27,35 +28,37 @@ enum pace { PACE_EVIDENCE, PACE_TIME };
 struct guardrail {
     bool used;
     enum guardrail_action action;
-    double share;          /* relative share of alpha, > 0; shares are normalised over the used guardrails */
-    double tolerance;      /* tolerated odds ratio canary/stable, >= 1 (1.10) */
-    double ceiling;        /* highest allowed bad share of the canary, 0..1; 0 = no ceiling lane */
-    double margin_ratio;   /* non-inferiority: odds ratio that would be harmful, > 1 (2.0) */
-    double margin_add;     /* the same as a difference of bad shares; 0 = by exposure, see plan_margin() */
-    double eta;            /* power on block e-values for overdispersion, 0 < eta <= 1 (1) */
-    double budget_share;   /* share of the 30-day error budget one rollout may spend (0.002); 0 = no budget lane */
-    double allowed;        /* the same as a number of bad outcomes: budget_share x (1 - objective) x rps x 2.592e6. Filled in
-                              when a rollout starts and its rate is known; 0 = no budget lane */
-    double cap;            /* most ln-evidence one block may add; 0 = half of what one lane needs to roll back, so that
-                              no lane can do so with fewer than three blocks */
-    int64_t block_s;       /* shortest block; 0 = one tick */
-    int64_t maturity_s;    /* age at which a cohort is counted (10; never below a deadline SLI's threshold) */
+    double share;        /* relative share of alpha, > 0; shares are normalised over the used guardrails */
+    double tolerance;    /* tolerated odds ratio canary/stable, >= 1 (1.10) */
+    double ceiling;      /* highest allowed bad share of the canary, 0..1; 0 = no ceiling lane */
+    double margin_ratio; /* non-inferiority: odds ratio that would be harmful, > 1 (2.0) */
+    double margin_add;   /* the same as a difference of bad shares; 0 = by exposure, see plan_margin() */
+    double eta;          /* power on block e-values for overdispersion, 0 < eta <= 1 (1) */
+    double budget_share; /* share of the 30-day error budget a rollout may spend (0.002); 0 = no lane */
+    /* The same as a number of bad outcomes: budget_share x (1 - objective) x rps x 2.592e6. Filled in when a
+       rollout starts and its rate is known; 0 = no budget lane. */
+    double allowed;
+    /* Most ln-evidence one block may add; 0 = half of what one lane needs to roll back, so that no lane can
+       do so with fewer than three blocks. */
+    double cap;
+    int64_t block_s;    /* shortest block; 0 = one tick */
+    int64_t maturity_s; /* age at which a cohort is counted (10; never below a deadline SLI's threshold) */
 };
 
 struct policy {
     struct guardrail guardrail[SLI_COUNT];
-    double alpha;              /* bound on P(false rollback) over the whole rollout (0.01) */
-    double alpha_ni;           /* bound on P(false promotion on evidence) per rollout and SLI (0.05) */
-    enum pace pace;            /* what a step waits for: proof, or only time ("advanced by time, unproven") */
-    int64_t attr_wait_s;       /* longest wait for stable's side of a breach (90) */
-    int64_t shared_hold_s;     /* a shared breach that outlasts this goes back to stable without blame (300) */
-    int64_t warmup_s;          /* latency SLIs are dropped in both arms this long after the canary first serves (60) */
-    int64_t blanking_s;        /* completion counters: both arms dropped this long after a weight change (60) */
-    int64_t blind_s;           /* how long missing data only holds (300); then on_blind */
+    double alpha;          /* bound on P(false rollback) over the whole rollout (0.01) */
+    double alpha_ni;       /* bound on P(false promotion on evidence) per rollout and SLI (0.05) */
+    enum pace pace;        /* what a step waits for: proof, or only time ("advanced by time, unproven") */
+    int64_t attr_wait_s;   /* longest wait for stable's side of a breach (90) */
+    int64_t shared_hold_s; /* a shared breach that outlasts this goes back to stable without blame (300) */
+    int64_t warmup_s;      /* latency SLIs: both arms dropped this long after the canary first serves (60) */
+    int64_t blanking_s;    /* completion counters: both arms dropped this long after a weight change (60) */
+    int64_t blind_s;       /* how long missing data only holds (300); then on_blind */
     enum blind_action on_blind;
-    int64_t paused_limit_s;    /* a rollout paused this long is aborted, without quarantine (86400) */
-    int32_t holdback;          /* weight that stable keeps during the bake, in 1/10,000 (200) */
-    int64_t rps_milli;         /* expected requests a second of the service in 1/1,000, for the budget; 0 = measured */
+    int64_t paused_limit_s; /* a rollout paused this long is aborted, without quarantine (86400) */
+    int32_t holdback;       /* weight that stable keeps during the bake, in 1/10,000 (200) */
+    int64_t rps_milli;      /* expected requests a second in 1/1,000, for the budget; 0 = measured */
 };
 
 enum { PLAN_STEPS_MAX = 16 };
@@ -64,7 +67,7 @@ struct plan_step {
     int32_t weight;       /* of the canary, 1..10000, rising; the last is 10000: the bake */
     int64_t bake_s;       /* least time at this weight after the gateways have applied it */
     int64_t min_requests; /* least canary requests counted in this step */
-    int64_t deadline_s;   /* longest time in this step; then the rollout pauses and pages. 0 = none (bake only) */
+    int64_t deadline_s;   /* longest time in this step; then it pauses and pages. 0 = none (bake only) */
 };
 
 struct plan {
@@ -72,14 +75,14 @@ struct plan {
     struct plan_step step[PLAN_STEPS_MAX];
 };
 
-/* Defaults for `slos`: a guardrail for each SLO, ceiling = 1.5 x (1 - objective) capped at 0.95, the constants named
-   above; block_s is 5 for what breaks by the pod (error, timeout, ttft, latency, tool_error, rate_limited), else 0. */
+/* Defaults for `slos`: a guardrail for each SLO, ceiling = 1.5 x (1 - objective) capped at 0.95, the
+   constants named above; block_s is 5 for what breaks by the pod (error, timeout, ttft, latency), else 0. */
 void policy_default(const struct slos *slos, struct policy *out);
 /* The default plan: 1, 5, 25, 50, 100 %, 60 s and at most 24 h a step, 10 min bake. */
 void plan_default(struct plan *out);
-/* Weight that the canary gets in `step` (from 0; beyond the plan: its last): its weight, less the holdback in the last one.
-   0..10000. */
+/* Weight that the canary gets in `step` (0 .. steps - 1): its weight, but never what the holdback keeps for
+   stable. 0..10000. */
 int32_t plan_weight(const struct plan *plan, const struct policy *policy, size_t step);
-/* Additive non-inferiority margin that step `step` must prove before the next: clamp(0.005 / w_next, 0.01, 0.05), where
-   w_next is the weight after it, as a share of 1. */
+/* Additive non-inferiority margin that step `step` must prove before the next: clamp(0.005 / w_next, 0.01,
+   0.05), where w_next is the weight after it, as a share of 1. */
 double plan_margin(const struct plan *plan, size_t step);

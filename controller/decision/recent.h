@@ -1,8 +1,9 @@
 /* Recent e-values: is something true lately? A mean of e-values restarted at all past blocks, weights
-   exponential in their age and summing to 1. At the close of a block of length L: g = exp(-L/300 s);   R_j =
-   min((g R_j + 1 - g) e^{le_j}, 320);   R = mean_j R_j E R <= 1 at every fixed time; without data it drifts
-   to 1; the bound (twice what one component needs to prove alone) lets it fall at once. Neither eta nor the
-   cap applies. Derivation: "Attribution of a ceiling breach". */
+   exponential in their age and summing to 1. At the close of a block of length L:
+       g = exp(-L/300 s);   R_j = min((g R_j + 1 - g) e^{le_j}, 320);   R = mean_j R_j
+   E R <= 1 at every fixed time; without data it drifts to 1; the bound (twice what one component needs to
+   prove alone) lets it fall at once. Neither eta nor the cap applies. Derivation: "Attribution of a ceiling
+   breach". */
 #pragma once
 
 #include "decision/evalue.h"

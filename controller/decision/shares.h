@@ -1,7 +1,7 @@
 /* How alpha is split: v_s over the SLIs, then l over the lanes of an SLI. The shares of all used guardrails,
-   whatever their action, sum to 1, so alpha bounds every false alarm of the rollout together. ceiling and
-   budget: relative .75, absolute .20, budget .05      ceiling only: .75, .25 budget only: .95, budget .05
-   neither: relative 1 */
+   whatever their action, sum to 1, so alpha bounds every false alarm of the rollout together.
+       ceiling and budget: relative .75, absolute .20, budget .05      ceiling only: .75, .25
+       budget only:        relative .95, budget .05                    neither:      1 */
 #pragma once
 
 #include "decision/policy.h"

@@ -1,12 +1,12 @@
-/* The service level indicators of one request that are good or bad. Their order is the order of every array of counts,
-   in C and in SQL; add at the end only. */
+/* The service level indicators of one request that are good or bad. Their order is the order of every array
+   of counts, in C and in SQL; add at the end only. */
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/* X(name, text, deadline, latency): deadline = an outcome that is absent at its age counts as bad; latency = dropped
-   while the canary warms up. */
+/* X(name, text, deadline, latency): deadline = an outcome that is absent at its age counts as bad; latency =
+   dropped while the canary warms up. */
 #define SLI_TABLE(X)                                                                                         \
     X(REFUSAL, "refusal", false, false)                                                                      \
     X(CONTENT_FILTER, "content_filter", false, false)                                                        \
@@ -32,7 +32,8 @@ bool sli_parse(const char *text, enum sli *out);
 bool sli_deadline(enum sli sli);
 bool sli_latency(enum sli sli);
 
-/* Counts of one tick or block for one SLI: n requests, k of them bad, for canary (c) and stable (b). 0 <= k <= n. */
+/* Counts of one tick or block for one SLI: n requests, k of them bad, for canary (c) and stable (b). 0 <= k
+ * <= n. */
 struct counts {
     int64_t n_c, k_c, n_b, k_b;
 };

@@ -1,10 +1,11 @@
 /* The split check: does canary get the share of admissions that its weight says? Per 60 s block, n_c of n
-   admissions; w_lo, w_hi = smallest and largest weight that any gateway applied during the block. odds(q) =
-   q/(1-q), T = 1.05 for random draws, 1.25 for keyed services; P+ has odds T odds(w_hi), P- has odds
-   odds(w_lo)/T; r in {1.2, 1.5, 2, 5, 25}: up:    le = n_c ln r - n log1p(P+ (r-1))          down:  le = -n_c
-   ln r - n log1p(P- (1/r - 1)) These 10 components form one lane (lane.h). It holds and pages at M >= 1/alpha
-   = 1000, with at least 3 blocks, and never rolls back. Valid for independent draws with a share in the
-   tolerated band. Derivation: "Split check". */
+   admissions; w_lo, w_hi = smallest and largest weight that any gateway applied during the block.
+   odds(q) = q/(1-q), T = 1.05 for random draws, 1.25 for keyed services; P+ has odds T odds(w_hi), P- has
+   odds odds(w_lo)/T; r in {1.2, 1.5, 2, 5, 25}:
+       up:    le = n_c ln r - n log1p(P+ (r-1))          down:  le = -n_c ln r - n log1p(P- (1/r - 1))
+   These 10 components form one lane (lane.h). It holds and pages at M >= 1/alpha = 1000, with at least 3
+   blocks, and never rolls back. Valid for independent draws with a share in the tolerated band. Derivation:
+   "Split check". */
 #pragma once
 
 #include "decision/lane.h"

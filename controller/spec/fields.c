@@ -89,7 +89,7 @@ bool spec_fields_characters(struct json_fields *fields, const char *name, enum j
 static double shift(double number, int places)
 {
     char shortest[JSON_NUMBER_MAX];
-    char moved[JSON_NUMBER_MAX + 16];
+    char moved[JSON_NUMBER_MAX + 24];
     json_number(number, shortest);
     char *exponent = strchr(shortest, 'e');
     long power = 0;

@@ -1,7 +1,7 @@
 /* What evidence costs: nanoseconds for a block with all its lanes, for a lane, a judgement, an encoding.
      bench_evidence [rounds 200000] */
-#include "decision/budget.h"
 #include "decision/evidence.h"
+#include "decision/budget.h"
 #include "decision/ni.h"
 #include "decision/recent.h"
 

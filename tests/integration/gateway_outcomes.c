@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static struct gateway_world world;
 
@@ -298,6 +299,10 @@ Test(gateway_outcomes, two_writers_at_once)
         cr_assert_eq(client[i].failed, 0);
     }
     gateway_world_stop(&other);
+    char kept[64];
+    snprintf(kept, sizeof kept, "%s/routes.lkg", directory);
+    unlink(kept);
+    cr_assert_eq(rmdir(directory), 0);
     cr_assert_eq(total("outcomes"), CLIENTS / 2 * BATCHES * 4);
     cr_assert_eq(database_number(&world.database, "SELECT count(*) FROM ingest_keys"), CLIENTS / 2 * BATCHES);
 }

@@ -48,7 +48,7 @@ static const char *run(const char *id, int from, int to, int stable, int stable_
         world_count(&world, second, "v1", stable, stable_bad);
         if (canary > 0)
             world_count(&world, second, "v2", canary, canary_bad);
-        world_at(&world, second + 6);
+        world_at(&world, second + 4);
         world_gateway_applies(&world);
         snprintf(last, sizeof last, "%s", world_tick(&world, id));
         if (strcmp(field(id, "ended_at IS NOT NULL"), "t") == 0)
@@ -119,7 +119,7 @@ Test(rollout_flow, law3_nothing_advances_without_proof, .init = open_world, .fin
     /* no bad outcome anywhere and almost no canary requests: nothing is proven, however long it takes */
     for (int second = 2; second < 200; second++) {
         world_count(&world, second, "v1", 1, 0);
-        world_at(&world, second + 6);
+        world_at(&world, second + 4);
         world_gateway_applies(&world);
         world_tick(&world, id);
     }

@@ -111,7 +111,8 @@ int64_t draw_poisson(struct draw *draw, double mean)
         k += m;
         mean -= x;
     }
-    for (double product = draw_share(draw), floor_of = exp(-mean); product > floor_of; product *= draw_share(draw))
+    for (double product = draw_share(draw), floor_of = exp(-mean); product > floor_of;
+         product *= draw_share(draw))
         k++;
     return k;
 }

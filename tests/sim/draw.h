@@ -9,6 +9,6 @@ struct draw {
 
 /* One stream for each (seed, stream). */
 struct draw draw_seeded(uint64_t seed, uint64_t stream);
-double draw_share(struct draw *draw);                         /* (0, 1) */
-int64_t draw_poisson(struct draw *draw, double mean);         /* mean >= 0 */
+double draw_share(struct draw *draw);                          /* (0, 1) */
+int64_t draw_poisson(struct draw *draw, double mean);          /* mean >= 0 */
 int64_t draw_binomial(struct draw *draw, int64_t n, double p); /* n >= 0, 0 <= p <= 1 */

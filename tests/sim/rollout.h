@@ -22,8 +22,8 @@ struct sim {
     int64_t canary_requests;
 };
 
-/* SLIs with the usual bad shares (refusal 2 %, timeout .3, error .5, ttft 5, latency 5, schema 1, retrieval 1, truncated .5)
-   in both arms, no ceilings; a plan of 5 steps; no weight yet. */
+/* SLIs with the usual bad shares (refusal 2 %, timeout .3, error .5, ttft 5, latency 5, schema 1, retrieval
+   1, truncated .5) in both arms, no ceilings; a plan of 5 steps; no weight yet. */
 void sim_init(struct sim *sim, double rps, double tick_s, uint64_t seed, uint64_t stream);
 /* Takes the bad shares and ceilings as they are now. Before the first tick. */
 void sim_start(struct sim *sim);

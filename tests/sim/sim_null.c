@@ -1,7 +1,7 @@
-/* How often is a healthy rollout rolled back? 24 h, weights 1-5-10-25-50 %, eight SLIs with relative and absolute lanes.
-     sim_null [rollouts 400] [seed 1] [rps 10] [tick_s 15] [odds 1] [ceiling 1.5]
-   odds: true odds ratio of canary; ceiling: as a multiple of canary's bad share. odds 1.1 and ceiling 1 are the worst that
-   is allowed. Fails if more were rolled back than 1 % explains (three standard deviations above it). */
+/* How often is a healthy rollout rolled back? 24 h, weights 1-5-10-25-50 %, eight SLIs with relative and
+   absolute lanes. sim_null [rollouts 400] [seed 1] [rps 10] [tick_s 15] [odds 1] [ceiling 1.5] odds: true
+   odds ratio of canary; ceiling: as a multiple of canary's bad share. odds 1.1 and ceiling 1 are the worst
+   that is allowed. Fails if more were rolled back than 1 % explains (three standard deviations above it). */
 #include "rollout.h"
 
 #include <math.h>
@@ -56,13 +56,15 @@ int main(int argc, char **argv)
         held += outcome.held_s > 0;
         held_s += outcome.held_s;
         if (outcome.last.action >= JUDGE_RETURN)
-            printf("  rollout %d: action %d, reason %d, %s, after %.0f s\n", i, outcome.last.action, outcome.last.reason,
-                   sli_name(outcome.last.lead), outcome.at_s);
+            printf("  rollout %d: action %d, reason %d, %s, after %.0f s\n", i, outcome.last.action,
+                   outcome.last.reason, sli_name(outcome.last.lead), outcome.at_s);
     }
     double most = allowed_share * rollouts + 3 * sqrt(allowed_share * (1 - allowed_share) * rollouts);
-    printf("healthy for 24 h, %g requests/s, %g s ticks, odds %g, ceiling %g x: %d of %d rolled back (%.2f %%), %d returned, "
-           "%d held at some time, for %.0f s on average\n",
-           rps, tick_s, odds, ceiling, rolled_back, rollouts, 100.0 * rolled_back / (rollouts > 0 ? rollouts : 1), returned,
-           held, held > 0 ? held_s / held : 0);
+    printf(
+        "healthy for 24 h, %g requests/s, %g s ticks, odds %g, ceiling %g x: %d of %d rolled back (%.2f %%), "
+        "%d returned, "
+        "%d held at some time, for %.0f s on average\n",
+        rps, tick_s, odds, ceiling, rolled_back, rollouts,
+        100.0 * rolled_back / (rollouts > 0 ? rollouts : 1), returned, held, held > 0 ? held_s / held : 0);
     return rolled_back > most;
 }

@@ -1,7 +1,7 @@
-/* How soon is a bad canary rolled back? Refusals rise from 2 % to `bad` on canary alone; eight SLIs, the other seven
-   healthy; ceiling 1.5 times the healthy share.
-     sim_power [rollouts 200] [seed 1] [rps 100] [weight 0.05] [bad 0.38] [late_s 0] [tick_s 1]
-   Prints the median and the 95 % quantile of the seconds from the fault to the rollback. */
+/* How soon is a bad canary rolled back? Refusals rise from 2 % to `bad` on canary alone; eight SLIs, the
+   other seven healthy; ceiling 1.5 times the healthy share. sim_power [rollouts 200] [seed 1] [rps 100]
+   [weight 0.05] [bad 0.38] [late_s 0] [tick_s 1] Prints the median and the 95 % quantile of the seconds from
+   the fault to the rollback. */
 #include "rollout.h"
 
 #include <stdio.h>
@@ -55,9 +55,11 @@ int main(int argc, char **argv)
     }
     qsort(seconds, (size_t)rollouts, sizeof seconds[0], by_size);
     qsort(requests, (size_t)rollouts, sizeof requests[0], by_size);
-    printf("refusals 2 %% -> %g %%, %g requests/s, weight %g %%, fault after %g s, %g s ticks: rolled back after %g s (median), "
-           "%g s (95 %%), %g canary requests (median); %d of %d before the fault\n",
-           100 * bad, rps, 100 * weight, late_s, tick_s, seconds[rollouts / 2], seconds[rollouts * 95 / 100],
-           requests[rollouts / 2], before, rollouts);
+    printf(
+        "refusals 2 %% -> %g %%, %g requests/s, weight %g %%, fault after %g s, %g s ticks: rolled back "
+        "after %g s (median), "
+        "%g s (95 %%), %g canary requests (median); %d of %d before the fault\n",
+        100 * bad, rps, 100 * weight, late_s, tick_s, seconds[rollouts / 2], seconds[rollouts * 95 / 100],
+        requests[rollouts / 2], before, rollouts);
     return before > 0 && before * 50 > rollouts;
 }

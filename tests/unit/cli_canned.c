@@ -69,7 +69,7 @@ static void answer(int fd, char *data)
         return;
     }
     *end = '\0';
-    snprintf(request, sizeof request, "%s", data);
+    snprintf(request, sizeof request, "%.2000s", data);
     pthread_mutex_lock(&lock);
     const struct canned *row = row_of(request);
     size_t at = strlen(asked);

@@ -1,4 +1,5 @@
-/* Evidence as bytes: whatever the fields hold comes back to the bit; what cannot be read exactly is refused. */
+/* Evidence as bytes: whatever the fields hold comes back to the bit; what cannot be read exactly is refused.
+ */
 #include "decision_support.h"
 
 #include <criterion/criterion.h>
@@ -48,9 +49,10 @@ static void random_lane(struct dice *dice, struct evidence_lane *lane)
 
 static void random_sli(struct dice *dice, struct sli_evidence *sli, int32_t weights)
 {
-    double *const numbers[] = {&sli->budget_x,    &sli->ni_add,    &sli->ni_bad,     &sli->ni_seen,      &sli->stable_bad,
-                               &sli->stable_seen, &sli->block_end, &sli->block_last, &sli->shared_since, &sli->last_sick,
-                               &sli->weight_seen, &sli->last_tick, &sli->block_start};
+    double *const numbers[] = {&sli->budget_x,     &sli->ni_add,      &sli->ni_bad,      &sli->ni_seen,
+                               &sli->stable_bad,   &sli->stable_seen, &sli->block_end,   &sli->block_last,
+                               &sli->shared_since, &sli->last_sick,   &sli->weight_seen, &sli->last_tick,
+                               &sli->block_start};
     bool *const flags[] = {&sli->open_step, &sli->step_pending, &sli->sick, &sli->sick_before, &sli->failed};
     random_lane(dice, &sli->relative);
     random_lane(dice, &sli->absolute);
@@ -83,14 +85,15 @@ static void random_evidence(struct dice *dice, struct evidence *evidence)
     for (int i = 0; i < SLI_COUNT; i++)
         random_sli(dice, &evidence->sli[i], evidence->weights);
     evidence->planned_weights = 1 + (int32_t)dice_below(dice, INT32_MAX);
-    double *const numbers[] = {&evidence->tick_s,       &evidence->rps,   &evidence->rps_next,    &evidence->rps_tick,
-                               &evidence->breach_since, &evidence->now_s, &evidence->canary_since};
+    double *const numbers[] = {&evidence->tick_s,      &evidence->rps,          &evidence->rps_next,
+                               &evidence->rps_tick,    &evidence->breach_since, &evidence->now_s,
+                               &evidence->canary_since};
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
         random_numbers(dice, numbers[i], 1);
-    evidence->latched = (struct judgement){(enum judgement_action)dice_below(dice, JUDGE_ROLLBACK + 1),
-                                           (enum judgement_reason)dice_below(dice, REASON_BUDGET + 1),
-                                           (enum sli)dice_below(dice, SLI_COUNT), random_number(dice),
-                                           random_number(dice)};
+    evidence->latched =
+        (struct judgement){(enum judgement_action)dice_below(dice, JUDGE_ROLLBACK + 1),
+                           (enum judgement_reason)dice_below(dice, REASON_BUDGET + 1),
+                           (enum sli)dice_below(dice, SLI_COUNT), random_number(dice), random_number(dice)};
 }
 
 Test(decision_codec, random_fields_come_back)
@@ -144,18 +147,20 @@ Test(decision_codec, numbers_that_cannot_be_are_refused)
     struct dice dice = dice_seeded(4);
     struct evidence evidence, back;
     struct sli_evidence *sli = &evidence.sli[3];
-    double *const places[] = {&sli->relative.log_m[2],   &sli->absolute.mass.u, &sli->stable[7],        &sli->worse[0],
-                              &sli->budget_y[1],         &sli->budget_x,        &sli->ni_ratio[1],      &sli->ni_seen,
-                              &sli->block_start,         &sli->last_sick,       &sli->last_tick,        &evidence.rps,
-                              &evidence.breach_since,    &evidence.now_s,       &evidence.tick_s,       &sli->stable_seen,
-                              &evidence.latched.log_g_all};
+    double *const places[] = {
+        &sli->relative.log_m[2],    &sli->absolute.mass.u, &sli->stable[7],   &sli->worse[0],
+        &sli->budget_y[1],          &sli->budget_x,        &sli->ni_ratio[1], &sli->ni_seen,
+        &sli->block_start,          &sli->last_sick,       &sli->last_tick,   &evidence.rps,
+        &evidence.breach_since,     &evidence.now_s,       &evidence.tick_s,  &sli->stable_seen,
+        &evidence.latched.log_g_all};
     static const double refused[] = {NAN, -NAN, INFINITY};
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++)
         for (int j = 0; j < 4; j++) {
             random_evidence(&dice, &evidence);
             *places[i] = j < 3 ? refused[j] : -INFINITY;
             size_t length = evidence_encode(&evidence, bytes);
-            cr_expect_eq(evidence_decode(bytes, length, &back), j == 3 && i == 0, "place %zu, value %d", i, j);
+            cr_expect_eq(evidence_decode(bytes, length, &back), j == 3 && i == 0, "place %zu, value %d", i,
+                         j);
         }
 }
 

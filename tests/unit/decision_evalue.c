@@ -2,6 +2,7 @@
 #include "decision_support.h"
 
 #include "decision/budget.h"
+#include "decision/ni.h"
 #include "decision/recent.h"
 #include "decision/split.h"
 
@@ -21,7 +22,8 @@ static double choose(int n, int k)
     return c;
 }
 
-/* P(k_c = x | k_c + k_b = bad) for x = 0 .. n_c under an odds ratio (Fisher's non-central hypergeometric law). */
+/* P(k_c = x | k_c + k_b = bad) for x = 0 .. n_c under an odds ratio (Fisher's non-central hypergeometric
+ * law). */
 static void hypergeometric(int n_c, int n_b, int bad, double odds, double p[N_MAX])
 {
     double sum = 0;
@@ -114,7 +116,8 @@ static double add_expected(int n_c, int n_b, double p_c, double p_b, double thet
 Test(decision_evalue, ni_add_holds_under_its_null)
 {
     static const int arms[][2] = {{1, 1}, {1, 9}, {3, 7}, {6, 6}, {8, 3}};
-    static const double deltas[] = {.01, .05, .2}, thetas[] = {.002, .02, .1, .5}, rates[] = {0, .01, .05, .3, .7};
+    static const double deltas[] = {.01, .05, .2}, thetas[] = {.002, .02, .1, .5},
+                        rates[] = {0, .01, .05, .3, .7};
     double most = 0;
     for (int a = 0; a < 5; a++)
         for (int i = 0; i < 3 * 4 * 5 * 2; i++) {
@@ -155,8 +158,9 @@ Test(decision_evalue, absolute_holds_under_its_null)
 /* Largest E e^{Y_i - x_i times `harm`} of one block over the grid. */
 static double budget_expected(int n_c, int n_b, double p_c, double p_b, double harm)
 {
-    static const double grid[EVIDENCE_BUDGET_GRID] = {1e-4, 3.1622776601683794e-4, 1e-3, 3.1622776601683794e-3,
-                                                      1e-2, 3.1622776601683794e-2, 1e-1, 3.1622776601683794e-1};
+    static const double grid[EVIDENCE_BUDGET_GRID] = {
+        1e-4, 3.1622776601683794e-4, 1e-3, 3.1622776601683794e-3,
+        1e-2, 3.1622776601683794e-2, 1e-1, 3.1622776601683794e-1};
     double canary[N_MAX], stable[N_MAX], sum[EVIDENCE_BUDGET_GRID] = {0}, most = 0;
     binomial(n_c, p_c, canary);
     binomial(n_b, p_b, stable);
@@ -223,6 +227,28 @@ Test(decision_evalue, constants)
     cr_expect(fabs(recent_value(log_r) - 320) < 1e-12);
 }
 
+Test(decision_evalue, one_block_proves_at_twenty)
+{
+    double log_e[EVIDENCE_GRID] = {0};
+    log_e[3] = log(20.0 * EVIDENCE_GRID - (EVIDENCE_GRID - 1) - 0.01);
+    cr_expect_not(recent_block_proves(log_e));
+    log_e[3] = log(20.0 * EVIDENCE_GRID - (EVIDENCE_GRID - 1) + 0.01);
+    cr_expect(recent_block_proves(log_e));
+}
+
+Test(decision_evalue, theta_keeps_off_its_ends)
+{
+    static const double guesses[] = {0, 1e-300, 1};
+    static const struct counts blocks[] = {{50, 0, 50, 0}, {50, 50, 50, 50}, {50, 50, 50, 0}};
+    for (int i = 0; i < 9; i++) {
+        struct sli_evidence sli;
+        evidence_sli_init(&sli, 5);
+        ni_start(&sli, guesses[i / 3]);
+        ni_update(&sli, &blocks[i % 3], 2, 0.01, 1);
+        cr_expect(isfinite(ni_log(&sli)) && ni_log(&sli) < 10, "%d: %g", i, ni_log(&sli));
+    }
+}
+
 Test(decision_evalue, nothing_is_no_evidence)
 {
     static const struct counts nothing[] = {{0, 0, 90, 3}, {9, 3, 0, 0}, {9, 0, 90, 0}, {0, 0, 0, 0}};
@@ -258,5 +284,6 @@ Test(decision_evalue, split_of_the_right_share_never_holds)
     cr_expect_eq(crossed, 0);
     cr_expect_eq(wrong, 200);
     cr_expect(near(split_eta(100, 1000), 0.1) && split_eta(10, 10) == 1 && split_eta(0, 0) == 1);
-    cr_expect(split_covers_keys(.05, 1e6, 1e7) && !split_covers_keys(.05, 100, 1000) && !split_covers_keys(1, 1e6, 1e7));
+    cr_expect(split_covers_keys(.05, 1e6, 1e7) && !split_covers_keys(.05, 100, 1000) &&
+              !split_covers_keys(1, 1e6, 1e7));
 }

@@ -12,8 +12,8 @@ static const struct counts healthy = {5, 0, 95, 2};
 
 static int tick_of(struct bench *bench, enum sli sli, enum data_quality quality, double t_s, bool draining)
 {
-    return evidence_tick(&bench->evidence, &bench->policy, &bench->plan, sli, quality, t_s, bench->evidence.tick_s,
-                         &healthy, false, draining, bench->closed);
+    return evidence_tick(&bench->evidence, &bench->policy, &bench->plan, sli, quality, t_s,
+                         bench->evidence.tick_s, &healthy, false, draining, bench->closed);
 }
 
 Test(decision_evidence, without_weight_only_stable_is_watched)
@@ -52,7 +52,8 @@ Test(decision_evidence, a_block_never_mixes_two_weights)
     for (int t = 6; t < 14; t++)
         cr_expect_eq(tick_of(&bench, SLI_REFUSAL, QUALITY_COHORT, t, false), 0);
     cr_expect_eq(tick_of(&bench, SLI_REFUSAL, QUALITY_COHORT, 14, false), 1);
-    cr_expect(bench.closed[0].start_s == 5 && bench.closed[0].length_s == 10 && bench.closed[0].weight == 500);
+    cr_expect(bench.closed[0].start_s == 5 && bench.closed[0].length_s == 10 &&
+              bench.closed[0].weight == 500);
     cr_expect(bench.closed[0].new_step);
     tick_of(&bench, SLI_REFUSAL, QUALITY_COHORT, 15, false);
     cr_expect_not(bench.evidence.sli[SLI_REFUSAL].open_step);
@@ -91,7 +92,8 @@ Test(decision_evidence, a_raise_starts_the_step_anew)
     evidence_weight(&bench.evidence, t + 1, 500, true); /* not yet reached by the SLI */
     cr_expect(evidence_ni(&bench.evidence, SLI_REFUSAL) == 0);
     cr_expect_not(evidence_proven(&bench.evidence, &bench.policy));
-    cr_expect_eq(evidence_verdict(&bench.evidence, &bench.policy, SLI_REFUSAL, t, false), VERDICT_INCONCLUSIVE);
+    cr_expect_eq(evidence_verdict(&bench.evidence, &bench.policy, SLI_REFUSAL, t, false),
+                 VERDICT_INCONCLUSIVE);
     bench_tick(&bench, SLI_REFUSAL, t + 1, (struct counts){0, 0, 0, 0}, true);
     cr_expect(ni_log(sli) == 0 && sli->step == 1 && sli->step_total.n_c == 0 && sli->total.n_c == 50 * t);
     cr_expect(near(evidence_lane_log(&sli->relative), rel), "the lanes go on");
@@ -119,6 +121,21 @@ Test(decision_evidence, the_step_is_the_one_with_that_weight)
     cr_expect_eq(sli->step, 4);
 }
 
+/* The prior mass of steps is spent once, however often the weight is raised. */
+Test(decision_evidence, more_raises_than_planned)
+{
+    struct bench bench;
+    const struct lane_mass *mass = &bench.evidence.sli[SLI_REFUSAL].relative.mass;
+    bench_init(&bench, 1, 100, 1);
+    for (int t = 0; t < 20; t++) {
+        evidence_weight(&bench.evidence, t + 1, 100, true);
+        tick_of(&bench, SLI_REFUSAL, QUALITY_COHORT, t, false);
+        double background = 0.25 * (1 - 1 / (1 + t / 3600.0)), steps = 0.25 / 4 * (t < 4 ? t : 4);
+        cr_expect(near(mass->u, 0.5 - background - steps), "%d", t);
+    }
+    cr_expect_eq(mass->steps_left, 0);
+}
+
 /* The margin of the step decides how much is proven: 5 points in the first, 1 in the third. */
 Test(decision_evidence, the_margin_is_the_steps)
 {
@@ -135,7 +152,7 @@ Test(decision_evidence, the_margin_is_the_steps)
             bench_tick(&bench, SLI_REFUSAL, t, (struct counts){50, 1, 950, 19}, true);
         log_e[i] = evidence_ni(&bench.evidence, SLI_REFUSAL);
     }
-    cr_expect(near(plan_margin(&(struct plan){.steps = 2, .step = {{100}, {500}}}, 0), 0.05));
+    cr_expect(near(plan_margin(&(struct plan){.steps = 2, .step = {{.weight = 100}, {.weight = 500}}}, 0), 0.05));
     cr_expect_gt(log_e[0], log_e[1] + 1);
     cr_expect(near(log_e[0], log_e[2]));
 }
@@ -194,7 +211,7 @@ Test(decision_evidence, latency_is_dropped_while_canary_warms_up)
 Test(decision_evidence, wrong_ticks_are_counted_and_dropped)
 {
     const int64_t big = ((int64_t)1 << 53) + 1;
-    const struct counts wrong[] = {{-1, 0, 1, 0}, {1, 2, 1, 0}, {1, -1, 1, 0},   {1, 0, -1, 0},
+    const struct counts wrong[] = {{-1, 0, 1, 0}, {1, 2, 1, 0},  {1, -1, 1, 0},  {1, 0, -1, 0},
                                    {1, 0, 1, 2},  {1, 0, 1, -1}, {big, 0, 1, 0}, {1, 0, big, 0}};
     struct bench bench;
     bench_init(&bench, 1, 100, 1);
@@ -205,10 +222,11 @@ Test(decision_evidence, wrong_ticks_are_counted_and_dropped)
     cr_expect(bench.evidence.rps == -1 && bench.evidence.rps_next == -1);
     tick_of(&bench, SLI_REFUSAL, QUALITY_COHORT, 5, false);
     cr_expect_eq(sli->total.n_c, 5);
-    static const double times[][2] = {{4, 1}, {5, 1}, {6, 0}, {6, -1}, {NAN, 1}, {6, NAN}, {6, INFINITY}, {-1, 1}};
+    static const double times[][2] = {{4, 1},   {5, 1},   {6, 0},        {6, -1},
+                                      {NAN, 1}, {6, NAN}, {6, INFINITY}, {-1, 1}};
     for (int i = 0; i < 8; i++)
-        evidence_tick(&bench.evidence, &bench.policy, &bench.plan, SLI_REFUSAL, QUALITY_COHORT, times[i][0], times[i][1],
-                      &healthy, true, false, bench.closed);
+        evidence_tick(&bench.evidence, &bench.policy, &bench.plan, SLI_REFUSAL, QUALITY_COHORT, times[i][0],
+                      times[i][1], &healthy, true, false, bench.closed);
     cr_expect_eq(sli->invalid_ticks, 16);
     cr_expect(sli->total.n_c == 5 && bench.evidence.now_s == 6);
 }
@@ -375,13 +393,18 @@ Test(decision_evidence, eta_in_seconds)
     evidence->sli[SLI_REFUSAL].stable_seen = 1e9;
     /* p 2 %, 5 points, w 1 %: N = ln(2 5/.05)/(.99 KL(.02 || .07)) */
     double divergence = 0.02 * log(0.02 / 0.07) + 0.98 * log(0.98 / 0.93);
-    double n = log(200) / (0.99 * divergence), eta_s = evidence_eta_s(evidence, &bench.policy, &bench.plan, 0, SLI_REFUSAL);
+    double n = log(200) / (0.99 * divergence),
+           eta_s = evidence_eta_s(evidence, &bench.policy, &bench.plan, 0, SLI_REFUSAL);
     cr_expect(fabs(eta_s / n - 1) < 1e-6, "%g, not %g", eta_s, n);
     evidence->sli[SLI_REFUSAL].ni_add = 3;
-    cr_expect_lt(evidence_eta_s(evidence, &bench.policy, &bench.plan, 0, SLI_REFUSAL), eta_s);
+    double known = evidence_ni(evidence, SLI_REFUSAL),
+           left = log(100) - known + log(2) * (1 - known / log(100));
+    double left_s = evidence_eta_s(evidence, &bench.policy, &bench.plan, 0, SLI_REFUSAL);
+    cr_expect(fabs(left_s / (eta_s * left / log(200)) - 1) < 1e-6, "%g", left_s);
     evidence->sli[SLI_REFUSAL].ni_add = 30;
     cr_expect(evidence_eta_s(evidence, &bench.policy, &bench.plan, 0, SLI_REFUSAL) == 0);
     evidence->sli[SLI_REFUSAL].ni_add = 0;
     bench.policy.holdback = 0;
-    cr_expect(evidence_eta_s(evidence, &bench.policy, &bench.plan, 4, SLI_REFUSAL) == -1, "there is no stable");
+    cr_expect(evidence_eta_s(evidence, &bench.policy, &bench.plan, 4, SLI_REFUSAL) == -1,
+              "there is no stable");
 }

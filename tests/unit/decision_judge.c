@@ -15,18 +15,20 @@ static void two(struct bench *bench, int32_t weight)
     bench->policy.guardrail[A].ceiling = bench->policy.guardrail[B].ceiling = 0.05;
 }
 
-static struct judgement go(struct bench *bench, double t_s, struct counts a, struct counts b, uint32_t muted, bool fix)
+static struct judgement go(struct bench *bench, double t_s, struct counts a, struct counts b, uint32_t muted,
+                           bool fix)
 {
     bench_tick(bench, A, t_s, a, false);
     bench_tick(bench, B, t_s, b, false);
     return evidence_judge(&bench->evidence, &bench->policy, muted, fix);
 }
 
-static void expect(struct judgement judgement, enum judgement_action action, enum judgement_reason reason, enum sli lead,
-                   double t_s)
+static void expect(struct judgement judgement, enum judgement_action action, enum judgement_reason reason,
+                   enum sli lead, double t_s)
 {
     cr_expect(judgement.action == action && judgement.reason == reason && judgement.lead == lead,
-              "at %g: action %d, reason %d, lead %s", t_s, judgement.action, judgement.reason, sli_name(judgement.lead));
+              "at %g: action %d, reason %d, lead %s", t_s, judgement.action, judgement.reason,
+              sli_name(judgement.lead));
 }
 
 Test(decision_judge, worse_blames_the_sli_that_is)
@@ -103,8 +105,8 @@ static struct judgement shared(double before_s, bool recovered, bool fix)
     two(&bench, -1);
     double t = 0;
     for (; t < before_s; t += 5)
-        go(&bench, t, recovered && t > before_s / 2 ? (struct counts){0, 0, 100, 0} : stable_bad, (struct counts){0, 0, 80, 1},
-           0, fix);
+        go(&bench, t, recovered && t > before_s / 2 ? (struct counts){0, 0, 100, 0} : stable_bad,
+           (struct counts){0, 0, 80, 1}, 0, fix);
     evidence_weight(&bench.evidence, t, 5000, true);
     for (double start = t; judgement.action < JUDGE_RETURN && t < start + 1200; t += 5)
         judgement = go(&bench, t, both_bad, fine, 0, fix);
@@ -118,6 +120,20 @@ Test(decision_judge, a_shared_breach_goes_back_unless_it_is_older)
     expect(shared(600, true, false), JUDGE_RETURN, REASON_SHARED_CAUSE, A, 600);
     cr_expect_eq(shared(300, false, true).action, JUDGE_CONTINUE, "a fix of a sick stable goes on");
     cr_expect_eq(shared(0, false, true).action, JUDGE_CONTINUE, "nor is there anything to go back to");
+}
+
+/* Stable stays broken, canary has become well: nothing to go back for. */
+Test(decision_judge, a_well_canary_is_not_sent_back)
+{
+    struct bench bench;
+    two(&bench, 5000);
+    for (double t = 0; t < 900; t += 5) {
+        struct judgement judgement =
+            go(&bench, t, t < 200 ? both_bad : (struct counts){50, 0, 50, 25}, fine, 0, false);
+        cr_expect(judgement.action < JUDGE_RETURN, "at %g", t);
+    }
+    cr_expect(bench.evidence.sli[A].last_sick - bench.evidence.sli[A].shared_since > 300);
+    expect(go(&bench, 900, fine, fine, 0, false), JUDGE_HOLD, REASON_SHARED, A, 900);
 }
 
 Test(decision_judge, only_rollback_guardrails_take_part)

@@ -30,16 +30,19 @@ Test(decision_policy, defaults_follow_the_objectives)
     slos.of[SLI_LATENCY] = (struct slo){.used = true, .objective_ppm = 990000, .threshold_ms = 30500};
     slos.of[SLI_TTFT] = (struct slo){.used = true, .objective_ppm = 100000, .threshold_ms = 2000};
     policy_default(&slos, &policy);
-    const struct guardrail *refusal = &policy.guardrail[SLI_REFUSAL], *latency = &policy.guardrail[SLI_LATENCY];
+    const struct guardrail *refusal = &policy.guardrail[SLI_REFUSAL],
+                           *latency = &policy.guardrail[SLI_LATENCY];
     cr_expect(refusal->used && refusal->action == ACTION_ROLLBACK && near(refusal->ceiling, 0.06));
-    cr_expect(near(refusal->tolerance, 1.1) && refusal->margin_ratio == 2 && refusal->eta == 1 && refusal->share == 1);
+    cr_expect(near(refusal->tolerance, 1.1) && refusal->margin_ratio == 2 && refusal->eta == 1 &&
+              refusal->share == 1);
     cr_expect(near(refusal->budget_share, 0.002) && refusal->allowed == 0 && refusal->cap == 0);
     cr_expect(refusal->block_s == 0 && refusal->maturity_s == 10);
     cr_expect(latency->block_s == 5 && latency->maturity_s == 31 && near(latency->ceiling, 0.015));
     cr_expect(near(policy.guardrail[SLI_TTFT].ceiling, 0.95) && policy.guardrail[SLI_TTFT].maturity_s == 10);
     cr_expect_not(policy.guardrail[SLI_ERROR].used);
     cr_expect(near(policy.alpha, 0.01) && near(policy.alpha_ni, 0.05) && policy.pace == PACE_EVIDENCE);
-    cr_expect(policy.attr_wait_s == 90 && policy.shared_hold_s == 300 && policy.warmup_s == 60 && policy.blanking_s == 60);
+    cr_expect(policy.attr_wait_s == 90 && policy.shared_hold_s == 300 && policy.warmup_s == 60 &&
+              policy.blanking_s == 60);
     cr_expect(policy.blind_s == 300 && policy.on_blind == BLIND_PAUSE && policy.holdback == 200);
 }
 

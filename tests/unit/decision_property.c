@@ -39,7 +39,8 @@ struct flow {
 
 static struct flow random_flow(struct dice *dice)
 {
-    double rate = exp(dice_share(dice) * 6), from = dice_share(dice) * 200, p = 0.003 + 0.05 * dice_share(dice);
+    double rate = exp(dice_share(dice) * 6), from = dice_share(dice) * 200,
+           p = 0.003 + 0.05 * dice_share(dice);
     return (struct flow){.rate = rate,
                          .shared_from = from,
                          .shared_to = from + 100,
@@ -71,7 +72,8 @@ static void maybe_change(struct dice *dice, struct bench *bench, struct flow *fl
 }
 
 /* Every tick of `ticks`, all SLIs; the blocks that close go to `blocks`. */
-static int run(struct dice *dice, struct bench *bench, struct flow *flow, int first, int ticks, struct block *blocks)
+static int run(struct dice *dice, struct bench *bench, struct flow *flow, int first, int ticks,
+               struct block *blocks)
 {
     int count = 0;
     double dt_s = bench->evidence.tick_s;
@@ -84,8 +86,8 @@ static int run(struct dice *dice, struct bench *bench, struct flow *flow, int fi
             enum data_quality quality = i == 2 ? QUALITY_COMPLETION : QUALITY_COHORT;
             if (dice_below(dice, 50) == 0)
                 continue;
-            int n = evidence_tick(&bench->evidence, &bench->policy, &bench->plan, (enum sli)i, quality, t * dt_s, dt_s,
-                                  &counts, i == 0, flow->draining, closed);
+            int n = evidence_tick(&bench->evidence, &bench->policy, &bench->plan, (enum sli)i, quality,
+                                  t * dt_s, dt_s, &counts, i == 0, flow->draining, closed);
             for (int b = 0; b < n; b++, count++)
                 if (blocks != NULL && count < BLOCKS_MAX)
                     blocks[count] = closed[b];
@@ -123,7 +125,8 @@ Test(decision_property, replay_of_blocks_has_the_same_bits, .timeout = 60)
                     other_step++;
                     continue;
                 }
-                cr_assert(same_blocks(&now, &again.sli[i]), "seed %d, SLI %d, %d", (int)seed, i, with_weights);
+                cr_assert(same_blocks(&now, &again.sli[i]), "seed %d, SLI %d, %d", (int)seed, i,
+                          with_weights);
             }
         }
     }
@@ -203,8 +206,8 @@ Test(decision_property, a_bad_outcome_never_helps, .timeout = 60)
             struct alarm a = alarm_of(&bench), b = alarm_of(&worse);
             bool ordered = not_below(b.g_rel, a.g_rel) && not_below(b.g_all, a.g_all);
             for (int i = 0; i < SLIS; i++)
-                ordered = ordered && not_below(b.relative[i], a.relative[i]) && not_below(b.absolute[i], a.absolute[i]) &&
-                          not_below(b.budget[i], a.budget[i]);
+                ordered = ordered && not_below(b.relative[i], a.relative[i]) &&
+                          not_below(b.absolute[i], a.absolute[i]) && not_below(b.budget[i], a.budget[i]);
             cr_assert(ordered, "seed %d, tick %d", (int)seed, t);
         }
     }
@@ -212,8 +215,9 @@ Test(decision_property, a_bad_outcome_never_helps, .timeout = 60)
 
 static bool finite_sli(const struct sli_evidence *sli)
 {
-    double sum = evidence_lane_log(&sli->relative) + evidence_lane_log(&sli->absolute) + sli->budget_x + sli->ni_add +
-                 sli->ni_ratio[0] + sli->ni_ratio[1] + sli->ni_bad + sli->ni_seen + sli->stable_bad + sli->stable_seen;
+    double sum = evidence_lane_log(&sli->relative) + evidence_lane_log(&sli->absolute) + sli->budget_x +
+                 sli->ni_add + sli->ni_ratio[0] + sli->ni_ratio[1] + sli->ni_bad + sli->ni_seen +
+                 sli->stable_bad + sli->stable_seen;
     for (int j = 0; j < EVIDENCE_GRID; j++)
         sum += sli->stable[j] + sli->canary[j] + sli->worse[j] + sli->budget_y[j];
     return isfinite(sum);
@@ -250,7 +254,8 @@ Test(decision_property, extremes_stay_finite, .timeout = 60)
                 counts.k_b = extreme(&dice, counts.n_b);
                 bench_tick(&bench, (enum sli)i, 300.0 * t, counts, true);
                 if (t % 1000 == 0)
-                    cr_assert(finite_sli(&bench.evidence.sli[i]), "seed %d, tick %d, SLI %d", (int)seed, t, i);
+                    cr_assert(finite_sli(&bench.evidence.sli[i]), "seed %d, tick %d, SLI %d", (int)seed, t,
+                              i);
             }
         struct judgement judgement = evidence_judge(&bench.evidence, &bench.policy, 0, false);
         cr_assert(isfinite(judgement.log_g_rel) && isfinite(judgement.log_g_all));

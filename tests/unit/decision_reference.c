@@ -1,4 +1,5 @@
-/* The evidence against an independent implementation: random rollouts in data/decision_reference.txt, to 1e-9. */
+/* The evidence against an independent implementation: random rollouts in data/decision_reference.txt, to
+ * 1e-9. */
 #include "decision_support.h"
 
 #include "decision/budget.h"
@@ -67,7 +68,8 @@ static void add_sli(struct replay *replay, const double *x)
 static void tick(struct replay *replay, const double *x)
 {
     double t_s = replay->tick++ * replay->bench.evidence.tick_s;
-    /* the rate is of the SLI with the largest n, whatever the order: all give the hint, from the last to the first */
+    /* the rate is of the SLI with the largest n, whatever the order: all give the hint, from the last to the
+     * first */
     for (int i = replay->slis - 1; i >= 0; i--) {
         const double *c = x + 4 * (ptrdiff_t)i;
         struct counts counts = {(int64_t)c[0], (int64_t)c[1], (int64_t)c[2], (int64_t)c[3]};
@@ -77,8 +79,8 @@ static void tick(struct replay *replay, const double *x)
 
 static void compare(struct replay *replay, double got, double want, const char *what)
 {
-    cr_assert(near(got, want), "rollout %d, after tick %d: %s is %.12g, not %.12g", replay->rollout, replay->tick - 1,
-              what, got, want);
+    cr_assert(near(got, want), "rollout %d, after tick %d: %s is %.12g, not %.12g", replay->rollout,
+              replay->tick - 1, what, got, want);
     replay->compared++;
 }
 
@@ -127,7 +129,8 @@ Test(decision_reference, random_rollouts, .timeout = 30)
             add_sli(&replay, x);
             break;
         case 'w':
-            evidence_weight(&replay.bench.evidence, x[0] * replay.bench.evidence.tick_s, (int32_t)x[1], x[2] > 0);
+            evidence_weight(&replay.bench.evidence, x[0] * replay.bench.evidence.tick_s, (int32_t)x[1],
+                            x[2] > 0);
             break;
         case 't':
             tick(&replay, x);

@@ -77,8 +77,8 @@ bool same_blocks(const struct sli_evidence *a, const struct sli_evidence *b)
            same_all(a->stable, b->stable, EVIDENCE_GRID) && same_all(a->canary, b->canary, EVIDENCE_GRID) &&
            same_all(a->worse, b->worse, EVIDENCE_GRID) &&
            same_all(a->budget_y, b->budget_y, EVIDENCE_BUDGET_GRID) && same(a->budget_x, b->budget_x) &&
-           same_all(a->ni_ratio, b->ni_ratio, 2) && same(a->ni_add, b->ni_add) && same(a->ni_bad, b->ni_bad) &&
-           same(a->ni_seen, b->ni_seen) && same(a->stable_bad, b->stable_bad) &&
+           same_all(a->ni_ratio, b->ni_ratio, 2) && same(a->ni_add, b->ni_add) &&
+           same(a->ni_bad, b->ni_bad) && same(a->ni_seen, b->ni_seen) && same(a->stable_bad, b->stable_bad) &&
            same(a->stable_seen, b->stable_seen) && same(a->shared_since, b->shared_since) &&
            same(a->last_sick, b->last_sick) && a->sick == b->sick && a->sick_before == b->sick_before &&
            same_counts(&a->total, &b->total) && same_counts(&a->step_total, &b->step_total);
@@ -87,9 +87,9 @@ bool same_blocks(const struct sli_evidence *a, const struct sli_evidence *b)
 static bool same_sli(const struct sli_evidence *a, const struct sli_evidence *b)
 {
     return same_blocks(a, b) && same(a->block_start, b->block_start) && same(a->block_end, b->block_end) &&
-           same(a->block_last, b->block_last) && same_counts(&a->open, &b->open) && a->open_step == b->open_step &&
-           a->step_pending == b->step_pending && a->weight == b->weight && a->step == b->step &&
-           a->weight_next == b->weight_next && same(a->weight_seen, b->weight_seen) &&
+           same(a->block_last, b->block_last) && same_counts(&a->open, &b->open) &&
+           a->open_step == b->open_step && a->step_pending == b->step_pending && a->weight == b->weight &&
+           a->step == b->step && a->weight_next == b->weight_next && same(a->weight_seen, b->weight_seen) &&
            same(a->last_tick, b->last_tick) && a->invalid_ticks == b->invalid_ticks &&
            a->rows_dropped == b->rows_dropped && a->failed == b->failed;
 }

@@ -1,4 +1,5 @@
-/* What several tests of the decision share: policies, feeding ticks, comparing evidence, a seeded generator. */
+/* What several tests of the decision share: policies, feeding ticks, comparing evidence, a seeded generator.
+ */
 #pragma once
 
 #include "decision/evidence.h"
@@ -11,7 +12,8 @@ enum { SUPPORT_SLIS_MAX = SLI_COUNT };
 /* |a - b| <= 1e-9 (1 + |a|), or both the same infinity. */
 bool near(double a, double b);
 
-/* A policy with `used` guardrails (the first SLIs of the table, shares equal), without ceiling and budget, cap 3.5. */
+/* A policy with `used` guardrails (the first SLIs of the table, shares equal), without ceiling and budget,
+ * cap 3.5. */
 void support_policy(struct policy *policy, int used);
 /* A plan of `steps` weights, the last one full. */
 void support_plan(struct plan *plan, size_t steps);
@@ -41,6 +43,6 @@ struct dice {
 };
 struct dice dice_seeded(uint64_t seed);
 uint64_t dice_bits(struct dice *dice);
-double dice_share(struct dice *dice);                         /* [0, 1) */
-int64_t dice_below(struct dice *dice, int64_t n);             /* 0 .. n - 1 */
+double dice_share(struct dice *dice);                          /* [0, 1) */
+int64_t dice_below(struct dice *dice, int64_t n);              /* 0 .. n - 1 */
 int64_t dice_binomial(struct dice *dice, int64_t n, double p); /* by n draws */

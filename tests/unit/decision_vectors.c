@@ -79,7 +79,8 @@ Test(decision_vectors, v3_v4_non_inferiority)
         expect(evalue_ni_ratio(&ratio[i].counts, 1.0, 2), ratio[i].by_1, "V3", i);
         expect(evalue_ni_ratio(&ratio[i].counts, 0.6, 2), ratio[i].by_06, "V3", i);
         expect(evalue_ni_add(&add[i].counts, 0.02, 0.02), add[i].log_e, "V4", i);
-        expect(evalue_ripr((double)add[i].counts.n_c, (double)add[i].counts.n_b, 0.02, 0.02), add[i].theta_b0, "V4", i);
+        expect(evalue_ripr((double)add[i].counts.n_c, (double)add[i].counts.n_b, 0.02, 0.02), add[i].theta_b0,
+               "V4", i);
     }
 }
 
@@ -90,10 +91,12 @@ static const struct counts refusals[10] = {
 
 Test(decision_vectors, v5_one_lane)
 {
-    static const double log_m[10] = {-0.209074958101, -0.246977155293, -0.083761364868, -0.083761364868, 1.109306420072,
-                                     4.099426904023,  6.718301246694,  9.498594058706,  12.124125148849, 15.620090403995};
-    static const double last[EVIDENCE_GRID] = {1.672782574848,  4.473558051924,  7.899586149445,  12.277445839148,
-                                               15.995352315681, 17.380084877424, 15.258075120921, 6.798379891656};
+    static const double log_m[10] = {-0.209074958101, -0.246977155293, -0.083761364868, -0.083761364868,
+                                     1.109306420072,  4.099426904023,  6.718301246694,  9.498594058706,
+                                     12.124125148849, 15.620090403995};
+    static const double last[EVIDENCE_GRID] = {1.672782574848,  4.473558051924,  7.899586149445,
+                                               12.277445839148, 15.995352315681, 17.380084877424,
+                                               15.258075120921, 6.798379891656};
     struct bench bench;
     bench_init(&bench, 1, 500, 1);
     for (int t = 0; t < 10; t++) {
@@ -109,16 +112,17 @@ Test(decision_vectors, v5_one_lane)
     expect(bench.evidence.sli[SLI_REFUSAL].relative.mass.u, 0.499376558603491, "V5 u", 0);
 }
 
-/* Two SLIs with both lanes. log G_all as published, but for the last: there the bound of the absolute lane, which V6 is older
-   than, takes 0.0005 off. */
+/* Two SLIs with both lanes. log G_all as published, but for the last: there the bound of the absolute lane,
+   which V6 is older than, takes 0.0005 off. */
 Test(decision_vectors, v6_two_slis)
 {
     static const struct counts timeouts[10] = {
         {5, 0, 95, 1}, {4, 0, 96, 0}, {6, 0, 94, 0}, {5, 1, 95, 0}, {5, 0, 95, 1},
         {7, 0, 93, 0}, {5, 1, 95, 0}, {4, 0, 96, 0}, {6, 0, 94, 2}, {5, 0, 95, 0},
     };
-    static const double log_g_all[10] = {-0.114367115965, -0.134268251998, -0.167803529574, -0.173861929426, 0.817831536166,
-                                         3.409319324925,  6.041858377676,  8.857564706974,  11.488468170540, 14.984768730955};
+    static const double log_g_all[10] = {-0.114367115965, -0.134268251998, -0.167803529574, -0.173861929426,
+                                         0.817831536166,  3.409319324925,  6.041858377676,  8.857564706974,
+                                         11.488468170540, 14.984768730955};
     struct bench bench;
     bench_init(&bench, SLI_TIMEOUT + 1, 500, 1);
     bench.policy.guardrail[SLI_CONTENT_FILTER].used = bench.policy.guardrail[SLI_ERROR].used = false;
@@ -158,7 +162,8 @@ Test(decision_vectors, v9_step_evidence)
 {
     static const struct counts blocks[5] = {
         {50, 1, 950, 18}, {48, 0, 952, 21}, {55, 2, 945, 17}, {50, 1, 950, 20}, {51, 0, 949, 19}};
-    static const double log_e[5] = {0.755706527094, 3.149457902596, 3.266836275738, 4.580820932213, 7.223645103349};
+    static const double log_e[5] = {0.755706527094, 3.149457902596, 3.266836275738, 4.580820932213,
+                                    7.223645103349};
     struct bench bench;
     bench_init(&bench, 1, 500, 1);
     bench.policy.guardrail[SLI_REFUSAL].margin_add = 0.05;
@@ -180,7 +185,7 @@ Test(decision_vectors, v10_block_length)
     expect(block_length_s(.01, .05, 1, 0), 300, "V10", 6);
 }
 
-/* --- attribution -------------------------------------------------------------------------------------------------- */
+/* --- attribution ----------------------------------------------------------------------------------- */
 
 /* One of eight SLIs, the others muted: v = 1/8. Blocks of one tick: no rate is ever measured. */
 static void ceiling_bench(struct bench *bench, double tick_s)
@@ -195,7 +200,8 @@ struct attribution_row {
     enum judgement_action action;
 };
 
-static void run_attribution(struct bench *bench, const struct attribution_row *rows, int count, const char *what)
+static void run_attribution(struct bench *bench, const struct attribution_row *rows, int count,
+                            const char *what)
 {
     const struct sli_evidence *sli = &bench->evidence.sli[SLI_REFUSAL];
     for (int t = 0; t < count; t++) {
@@ -216,18 +222,73 @@ static void run_attribution(struct bench *bench, const struct attribution_row *r
 Test(decision_vectors, a1_shared_outage)
 {
     static const struct attribution_row rows[] = {
-        {{5, 0, 95, 1}, -2.506205091459, -2.257056563754, 0.078712753232, 0.477174754053, 0.740314254985, JUDGE_CONTINUE},
-        {{5, 0, 95, 1}, -2.576220793556, -2.330013099357, 0.029967128085, 0.359413700452, 0.623060333095, JUDGE_CONTINUE},
-        {{5, 2, 95, 38}, -2.755718074067, -2.467496043021, 290.948775269538, 1.130694881499, 0.356370485136, JUDGE_HOLD},
-        {{5, 2, 95, 38}, -2.818375619004, -2.514091552307, 320.000000000000, 5.880281661104, 0.274431936733, JUDGE_HOLD},
-        {{5, 2, 95, 38}, -2.855211763265, -2.541131722961, 320.000000000000, 46.910765624156, 0.228818093375, JUDGE_HOLD},
-        {{5, 2, 95, 38}, -2.880867808469, -2.559807398295, 320.000000000000, 140.188321630430, 0.198172235497, JUDGE_HOLD},
-        {{5, 0, 95, 1}, -2.884650307699, -2.576174802689, 25.104522481608, 54.679210995942, 0.195440516950, JUDGE_HOLD},
-        {{5, 0, 95, 1}, -2.888326920628, -2.588191854413, 9.474388502714, 28.742187130782, 0.192509149210, JUDGE_CONTINUE},
-        {{5, 0, 95, 1}, -2.891898042169, -2.597786246759, 4.132948628352, 17.092978933788, 0.189523848302, JUDGE_CONTINUE},
+        {{5, 0, 95, 1},
+         -2.506205091459,
+         -2.257056563754,
+         0.078712753232,
+         0.477174754053,
+         0.740314254985,
+         JUDGE_CONTINUE},
+        {{5, 0, 95, 1},
+         -2.576220793556,
+         -2.330013099357,
+         0.029967128085,
+         0.359413700452,
+         0.623060333095,
+         JUDGE_CONTINUE},
+        {{5, 2, 95, 38},
+         -2.755718074067,
+         -2.467496043021,
+         290.948775269538,
+         1.130694881499,
+         0.356370485136,
+         JUDGE_HOLD},
+        {{5, 2, 95, 38},
+         -2.818375619004,
+         -2.514091552307,
+         320.000000000000,
+         5.880281661104,
+         0.274431936733,
+         JUDGE_HOLD},
+        {{5, 2, 95, 38},
+         -2.855211763265,
+         -2.541131722961,
+         320.000000000000,
+         46.910765624156,
+         0.228818093375,
+         JUDGE_HOLD},
+        {{5, 2, 95, 38},
+         -2.880867808469,
+         -2.559807398295,
+         320.000000000000,
+         140.188321630430,
+         0.198172235497,
+         JUDGE_HOLD},
+        {{5, 0, 95, 1},
+         -2.884650307699,
+         -2.576174802689,
+         25.104522481608,
+         54.679210995942,
+         0.195440516950,
+         JUDGE_HOLD},
+        {{5, 0, 95, 1},
+         -2.888326920628,
+         -2.588191854413,
+         9.474388502714,
+         28.742187130782,
+         0.192509149210,
+         JUDGE_CONTINUE},
+        {{5, 0, 95, 1},
+         -2.891898042169,
+         -2.597786246759,
+         4.132948628352,
+         17.092978933788,
+         0.189523848302,
+         JUDGE_CONTINUE},
     };
-    static const double last[EVIDENCE_GRID] = {-0.940665246620, -1.308992189913, -1.910942328577,  -3.072377979827,
-                                               -5.239186700036, -9.720431081073, -13.499344824016, -17.575746492942};
+    static const double last[EVIDENCE_GRID] = {-0.940665246620,  -1.308992189913, -1.910942328577,
+                                               -3.072377979827,  -5.239186700036, -9.720431081073,
+                                               -13.499344824016, -17.575746492942};
     struct bench bench;
     ceiling_bench(&bench, 1);
     run_attribution(&bench, rows, 9, "A1");
@@ -239,13 +300,55 @@ Test(decision_vectors, a1_shared_outage)
 Test(decision_vectors, a2_canary_alone)
 {
     static const struct attribution_row rows[] = {
-        {{5, 0, 95, 1}, -2.506205091459, -2.257056563754, 0.078712753232, 0.477174754053, 0.740314254985, JUDGE_CONTINUE},
-        {{5, 0, 95, 1}, -2.576220793556, -2.330013099357, 0.029967128085, 0.359413700452, 0.623060333095, JUDGE_CONTINUE},
-        {{5, 3, 95, 1}, -0.791729033966, -0.676529144995, 0.013318112897, 3.571769263421, 35.336274939736, JUDGE_CONTINUE},
-        {{5, 3, 95, 1}, 2.350251503192, 2.414247304559, 0.006306825202, 150.178771417726, 198.292467026713, JUDGE_CONTINUE},
-        {{5, 3, 95, 1}, 5.751911721772, 5.805003673633, 0.003149874986, 221.934069376532, 234.018673537995, JUDGE_ROLLBACK},
-        {{5, 3, 95, 1}, 9.207073020281, 9.256062972280, 0.001697210120, 248.504106847115, 250.807262554710, JUDGE_ROLLBACK},
-        {{5, 3, 95, 1}, 12.683754441380, 12.687665865488, 0.001024180696, 264.187473542309, 271.385670678996, JUDGE_ROLLBACK},
+        {{5, 0, 95, 1},
+         -2.506205091459,
+         -2.257056563754,
+         0.078712753232,
+         0.477174754053,
+         0.740314254985,
+         JUDGE_CONTINUE},
+        {{5, 0, 95, 1},
+         -2.576220793556,
+         -2.330013099357,
+         0.029967128085,
+         0.359413700452,
+         0.623060333095,
+         JUDGE_CONTINUE},
+        {{5, 3, 95, 1},
+         -0.791729033966,
+         -0.676529144995,
+         0.013318112897,
+         3.571769263421,
+         35.336274939736,
+         JUDGE_CONTINUE},
+        {{5, 3, 95, 1},
+         2.350251503192,
+         2.414247304559,
+         0.006306825202,
+         150.178771417726,
+         198.292467026713,
+         JUDGE_CONTINUE},
+        {{5, 3, 95, 1},
+         5.751911721772,
+         5.805003673633,
+         0.003149874986,
+         221.934069376532,
+         234.018673537995,
+         JUDGE_ROLLBACK},
+        {{5, 3, 95, 1},
+         9.207073020281,
+         9.256062972280,
+         0.001697210120,
+         248.504106847115,
+         250.807262554710,
+         JUDGE_ROLLBACK},
+        {{5, 3, 95, 1},
+         12.683754441380,
+         12.687665865488,
+         0.001024180696,
+         264.187473542309,
+         271.385670678996,
+         JUDGE_ROLLBACK},
     };
     struct bench bench;
     ceiling_bench(&bench, 1);
@@ -258,7 +361,8 @@ struct clock_row {
     enum judgement_action action;
 };
 
-static void run_clock(struct counts counts, const struct clock_row *rows, int count, enum judgement_reason reason)
+static void run_clock(struct counts counts, const struct clock_row *rows, int count,
+                      enum judgement_reason reason)
 {
     struct bench bench;
     struct judgement judgement = {.action = JUDGE_CONTINUE};
@@ -283,14 +387,20 @@ static void run_clock(struct counts counts, const struct clock_row *rows, int co
 Test(decision_vectors, a3_waits)
 {
     static const struct clock_row unseen[] = {
-        {30, -2.367123614132, -0.759056096797, JUDGE_CONTINUE}, {60, -2.367123614132, 2.384885545976, JUDGE_CONTINUE},
-        {90, -2.367123614132, 5.840010833256, JUDGE_HOLD},      {120, -2.367123614132, 7.614369290339, JUDGE_HOLD},
-        {150, -2.367123614132, 7.720165825488, JUDGE_HOLD},     {180, -2.367123614132, 7.937616056106, JUDGE_ROLLBACK},
+        {30, -2.367123614132, -0.759056096797, JUDGE_CONTINUE},
+        {60, -2.367123614132, 2.384885545976, JUDGE_CONTINUE},
+        {90, -2.367123614132, 5.840010833256, JUDGE_HOLD},
+        {120, -2.367123614132, 7.614369290339, JUDGE_HOLD},
+        {150, -2.367123614132, 7.720165825488, JUDGE_HOLD},
+        {180, -2.367123614132, 7.937616056106, JUDGE_ROLLBACK},
     };
     static const struct clock_row shared[] = {
-        {30, -2.820709896697, -2.398945744059, JUDGE_HOLD},  {60, -2.892095508945, -2.445187513588, JUDGE_HOLD},
-        {90, -2.931653030657, -2.470307606885, JUDGE_HOLD},  {120, -2.958823348006, -2.487350522923, JUDGE_HOLD},
-        {150, -2.979455500051, -2.500176668256, JUDGE_HOLD}, {360, -3.059269154774, -2.548844066589, JUDGE_RETURN},
+        {30, -2.820709896697, -2.398945744059, JUDGE_HOLD},
+        {60, -2.892095508945, -2.445187513588, JUDGE_HOLD},
+        {90, -2.931653030657, -2.470307606885, JUDGE_HOLD},
+        {120, -2.958823348006, -2.487350522923, JUDGE_HOLD},
+        {150, -2.979455500051, -2.500176668256, JUDGE_HOLD},
+        {360, -3.059269154774, -2.548844066589, JUDGE_RETURN},
     };
     run_clock((struct counts){15, 6, 0, 0}, unseen, 6, REASON_CEILING);
     run_clock((struct counts){15, 6, 15, 6}, shared, 6, REASON_SHARED_CAUSE);
@@ -327,10 +437,11 @@ Test(decision_vectors, a4_budget)
 Test(decision_vectors, a5_split)
 {
     static const struct split_block blocks[] = {
-        {0, 31, 600, .05, .05, false},   {60, 48, 610, .05, .05, false},   {120, 60, 590, .05, .05, false},
+        {0, 31, 600, .05, .05, false},  {60, 48, 610, .05, .05, false},   {120, 60, 590, .05, .05, false},
         {180, 55, 600, .05, .10, true}, {240, 130, 600, .10, .10, false},
     };
-    static const double log_m[] = {-0.590697434927, -0.097823128161, 2.647872538760, 0.311208462433, 3.452181940097};
+    static const double log_m[] = {-0.590697434927, -0.097823128161, 2.647872538760, 0.311208462433,
+                                   3.452181940097};
     struct split split;
     split_init(&split, 5);
     for (int i = 0; i < 5; i++) {
