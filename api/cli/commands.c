@@ -5,6 +5,7 @@
 #include "cli/output.h"
 #include "cli/table.h"
 
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -342,7 +343,8 @@ int cli_run(int count, const char *const *argv, FILE *out, FILE *err)
     }
     code = dispatch(&cli, count, argv);
     client_free(cli.client);
-    if (fflush(out) != 0 || ferror(out)) {
+    errno = 0;
+    if ((fflush(out) != 0 || ferror(out)) && errno != EPIPE) { /* a reader that has seen enough is no fault */
         fputs("serin: the output could not be written\n", err);
         return code == CLI_OK ? CLI_REFUSED : code;
     }

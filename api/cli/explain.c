@@ -30,12 +30,18 @@ void explain_where(struct json_object *rollout, struct text *out)
 {
     char weight[OUTPUT_MAX];
     const char *phase = pick_text(rollout, "phase");
-    int64_t step = pick_integer(rollout, "step");
+    int64_t step = pick_integer(rollout, "step"), steps = pick_integer(rollout, "steps");
+    bool left = strcmp(phase, "aborted") == 0 || strcmp(phase, "rolled_back") == 0;
     output_clean(out, strcmp(phase, "rolled_back") == 0 ? "rolled back" : phase, false);
-    if (step > 0) {
-        text_printf(out, ", step %lld of %lld", (long long)step, (long long)pick_integer(rollout, "steps"));
+    if (strcmp(phase, "completed") == 0) {
+        return;
     }
-    text_printf(out, ", canary at %s", output_weight(pick_integer(rollout, "weight"), weight));
+    if (step > 0) {
+        text_printf(out, "%s step %lld of %lld", left ? " in" : ",", (long long)step, (long long)steps);
+    }
+    if (!left) {
+        text_printf(out, ", canary at %s", output_weight(pick_integer(rollout, "weight"), weight));
+    }
 }
 
 static void headline(struct json_object *explanation, bool colors, struct text *out)

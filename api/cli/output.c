@@ -199,6 +199,9 @@ void output_wrap(struct text *out, const char *string, size_t indent, size_t wid
         }
         size_t blank = strspn(at, " ");
         size_t length = strcspn(at + blank, " \n");
+        if (strncmp(at + blank + length, " %", 2) == 0) { /* a number stays with its sign */
+            length += 1 + strcspn(at + blank + length + 1, " \n");
+        }
         char *word = strndup(at + blank, length);
         size_t wide = word == NULL ? length : output_width(word);
         if (column > 0 && column + blank + wide > width) {

@@ -23,7 +23,7 @@ void table_begin(struct table *table, ...)
     text_init(&table->cells, CELLS_MAX);
     va_start(names, table);
     while ((name = va_arg(names, const char *)) != NULL) {
-        add(table, PAINT_DIM, name);
+        add(table, PAINT_DIM, name[0] == '\0' ? " " : name); /* a column may have no title */
         table->columns++;
     }
     va_end(names);

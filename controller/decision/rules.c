@@ -112,7 +112,7 @@ static const struct rule rules[] = {
      "Holding: this rollout has spent its share of the error budget in {lead}. {evidence}",
      "Abort it, or promote it if the cost is accepted."},
     {"hold.blind", ADVANCING, VERB_TICK, F(BLIND), 0, NEXT_STAY, 0, NULL,
-     "Holding: no data about {release} or {stable} right now.", NULL},
+     "Holding: no data about {release} right now.", NULL},
     {"step.dwell", P(PROGRESSING), VERB_TICK, 0, F(DWELLED), NEXT_STAY, 0, NULL,
      "Step {step} of {steps} at {weight}: less than {bake} so far.", NULL},
     {"step.requests", P(PROGRESSING), VERB_TICK, 0, F(REQUESTS), NEXT_STAY, 0, NULL,

@@ -54,7 +54,8 @@ enum verdict evidence_verdict(const struct evidence *evidence, const struct poli
     double newest = sli->last_tick > 0 ? sli->last_tick : 0;
     if (sli->failed)
         return VERDICT_FAIL;
-    if (blind || sli->last_tick < 0 || now_s - (double)policy->guardrail[id].maturity_s - newest > patience)
+    /* before the first tick the wait counts from the start: the first counts must be given time to mature */
+    if (blind || now_s - (double)policy->guardrail[id].maturity_s - newest > patience)
         return VERDICT_NO_DATA;
     return proven(evidence, policy, id) ? VERDICT_PASS : VERDICT_INCONCLUSIVE;
 }

@@ -112,7 +112,10 @@ static void guardrail_words(const struct rollout_state *state, enum sli sli, enu
     char counts[200], odds[120];
     const struct counts *total = &evidence->total;
     reason_counts(sli, total, counts, sizeof counts);
-    reason_odds(evidence_lane_log(&evidence->relative), odds, sizeof odds);
+    /* as it counts in the sum that decides: with this guardrail's share of alpha */
+    struct shares shares = policy_shares(&state->spec.policy, sli);
+    reason_odds(evidence_lane_log(&evidence->relative) + log(shares.sli * shares.relative), odds,
+                sizeof odds);
     switch (verdict) {
     case VERDICT_FAIL:
         snprintf(out, size, "Failed: %s%s%s.", counts, odds[0] != '\0' ? "; " : "", odds);

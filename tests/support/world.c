@@ -4,14 +4,12 @@
 #include "reconcile/announce.h"
 #include "reconcile/observe.h"
 #include "rollout/rollout.h"
-#include "store/migrate.h"
 
 #include <criterion/criterion.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { BEGINNING = 1800000000 }; /* a whole second, far from today */
 
@@ -58,32 +56,10 @@ const char *world_text(struct world *world, const char *sql, ...)
     return out;
 }
 
-static const char *server(void)
-{
-    const char *url = getenv("SERIN_TEST_DATABASE_URL");
-    cr_assert_neq(url, NULL, "SERIN_TEST_DATABASE_URL is not set: run tests/run");
-    return url;
-}
-
-/* libpq lets a later word win over an earlier one. */
-static void conninfo(const char *name, char *out, size_t size)
-{
-    snprintf(out, size, "%s dbname=%s", server(), name);
-}
-
 void world_open(struct world *world, const char *slos, const char *policy)
 {
-    struct fault fault = {0};
-    char target[1024];
-    must(digest_start(), &fault);
-    snprintf(world->name, sizeof world->name, "it_%d_%lld", (int)getpid(), (long long)clock_mono().us);
-    must(db_open(server(), 10000, &world->db, &fault), &fault);
-    world_sql(world, "CREATE DATABASE %s", world->name);
-    db_close(world->db);
-    conninfo(world->name, target, sizeof target);
-    must(db_open(target, 10000, &world->db, &fault), &fault);
-    patience(world);
-    must(migrate_run(world->db, NULL, &fault), &fault);
+    database_make_migrated(&world->database);
+    world->db = world->database.db;
     world_at(world, 0);
     world_sql(world, "SELECT observations_partitions()");
     world_sql(world, "INSERT INTO services (name) VALUES ('chat')");
@@ -108,12 +84,7 @@ void world_open(struct world *world, const char *slos, const char *policy)
 
 void world_close(struct world *world)
 {
-    struct fault fault = {0};
-    db_close(world->db);
-    if (db_open(server(), 10000, &world->db, &fault) == STATUS_OK) {
-        world_sql(world, "DROP DATABASE %s WITH (FORCE)", world->name);
-        db_close(world->db);
-    }
+    database_drop(&world->database);
     world->db = NULL;
 }
 

@@ -2,11 +2,11 @@
  * hand. */
 #pragma once
 
-#include "store/db.h"
+#include "support/database.h"
 
 struct world {
-    struct db *db;
-    char name[64]; /* of the database */
+    struct database database;
+    struct db *db; /* database.db */
 };
 
 /* Connects to the server named by SERIN_TEST_DATABASE_URL (missing: the test fails), creates and migrates a

@@ -149,7 +149,7 @@ Test(cli_commands, following_ends_as_the_rollout_does)
     cr_assert_eq(run.code, 5, "%s", run.err);
     HAS(run.out,
         "progressing, step 2 of 5, canary at 5 % [start] Because. | refusal inconclusive | applied\n");
-    HAS(run.out, "rolled back, step 2 of 5, canary at 5 % [evidence.worse]");
+    HAS(run.out, "rolled back in step 2 of 5 [evidence.worse]");
     int lines = 0;
     for (const char *at = run.out; *at != '\0'; at++) {
         lines += *at == '\n' ? 1 : 0;

@@ -351,7 +351,8 @@ Test(decision_evidence, verdicts_in_their_order)
     bench_init(&bench, 1, 100, 15);
     struct evidence *evidence = &bench.evidence;
     const struct policy *policy = &bench.policy;
-    cr_expect_eq(evidence_verdict(evidence, policy, SLI_REFUSAL, 0, false), VERDICT_NO_DATA);
+    cr_expect_eq(evidence_verdict(evidence, policy, SLI_REFUSAL, 10 + 60, false), VERDICT_INCONCLUSIVE);
+    cr_expect_eq(evidence_verdict(evidence, policy, SLI_REFUSAL, 10 + 60.5, false), VERDICT_NO_DATA);
     bench_tick(&bench, SLI_REFUSAL, 0, healthy, true);
     cr_expect_eq(evidence_verdict(evidence, policy, SLI_REFUSAL, 15, false), VERDICT_INCONCLUSIVE);
     cr_expect_eq(evidence_verdict(evidence, policy, SLI_REFUSAL, 15 + 10 + 60, false), VERDICT_INCONCLUSIVE);
