@@ -152,7 +152,8 @@ Test(decision_evidence, the_margin_is_the_steps)
             bench_tick(&bench, SLI_REFUSAL, t, (struct counts){50, 1, 950, 19}, true);
         log_e[i] = evidence_ni(&bench.evidence, SLI_REFUSAL);
     }
-    cr_expect(near(plan_margin(&(struct plan){.steps = 2, .step = {{.weight = 100}, {.weight = 500}}}, 0), 0.05));
+    cr_expect(
+        near(plan_margin(&(struct plan){.steps = 2, .step = {{.weight = 100}, {.weight = 500}}}, 0), 0.05));
     cr_expect_gt(log_e[0], log_e[1] + 1);
     cr_expect(near(log_e[0], log_e[2]));
 }
