@@ -120,3 +120,8 @@ foreach(source IN LISTS sources)
     target_link_libraries(${executable} PRIVATE ${libraries})
   endforeach()
 endforeach()
+
+# decision is held pure by what it links (nm -u against an allow-list); simulations and benchmarks are built with the tests.
+include(${CMAKE_SOURCE_DIR}/tests/unit/decision_purity_test.cmake)
+include(${CMAKE_SOURCE_DIR}/tests/sim/sim.cmake)
+include(${CMAKE_SOURCE_DIR}/tests/bench/bench.cmake)

@@ -33,6 +33,8 @@ void http_problem_put(struct text *out, const struct fault *fault, const char *r
     }
     if (fault->next_step[0] != '\0') {
         member(out, "next_step", fault->next_step);
+    } else if (fault->errors > 0) {
+        member(out, "next_step", "Mend the fields named under errors, and send it again.");
     }
     text_putc(out, '}');
 }

@@ -6,8 +6,6 @@
 #include "rollout/change.h"
 #include "rollout/reason.h"
 
-#include "routes.sql.h"
-
 #include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
@@ -304,23 +302,20 @@ static struct json_object *judgement_object(const struct judgement *judgement)
 static enum status gateways_object(struct db *db, const struct rollout_state *state, struct json_object **out,
                                    struct fault *fault)
 {
-    struct db_params params = {.count = 0};
-    struct db_rows *rows = NULL;
     struct json_object *object = json_object_new_object(), *behind = json_object_new_array();
-    db_text(&params, state->row.service);
-    enum status status = db_run(db, &sql_gateways_behind, &params, &rows, fault);
-    if (status == STATUS_OK) {
-        put(object, "live", json_object_new_int64(db_rows_count(rows)));
-        for (int i = 0; i < db_rows_count(rows); i++)
-            if (db_get_bool(rows, i, 1))
-                json_object_array_add(behind, json_object_new_string(db_get_text(rows, i, 0)));
-        put(object, "behind", behind);
+    struct route_gateway *gateways = NULL;
+    size_t count = 0;
+    enum status status = routes_gateways(db, state->row.service, &gateways, &count, fault);
+    for (size_t i = 0; i < count; i++)
+        if (gateways[i].behind)
+            json_object_array_add(behind, json_object_new_string(gateways[i].instance));
+    put(object, "live", json_object_new_int64((int64_t)count));
+    put(object, "behind", behind);
+    free(gateways);
+    if (status == STATUS_OK)
         *out = object;
-    } else {
+    else
         json_object_put(object);
-        json_object_put(behind);
-    }
-    db_rows_free(rows);
     return status;
 }
 

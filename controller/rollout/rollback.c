@@ -4,9 +4,9 @@
 
 #include "base/utf8.h"
 #include "rollout/change.h"
+#include "store/controls.h"
 #include "store/events.h"
-
-#include "routes.sql.h"
+#include "store/routes.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -15,19 +15,15 @@
 static enum status check_target(struct db *db, const char *service, const char *to, const char *reason,
                                 struct fault *fault)
 {
-    struct db_params params = {.count = 0};
-    struct db_rows *rows = NULL;
-    db_text(&params, service);
-    db_text(&params, to);
-    enum status status = db_run(db, &sql_release_state, &params, &rows, fault);
-    if (status == STATUS_OK && db_rows_count(rows) == 0) {
+    bool exists, quarantined;
+    enum status status = controls_release(db, service, to, &exists, &quarantined, fault);
+    if (status == STATUS_OK && !exists) {
         status = fault_set(fault, STATUS_NOT_FOUND, "The service %s has no release %s", service, to);
         fault_next(fault, "List them with 'serin release list %s'.", service);
-    } else if (status == STATUS_OK && db_get_bool(rows, 0, 0) && (reason == NULL || reason[0] == '\0')) {
+    } else if (status == STATUS_OK && quarantined && (reason == NULL || reason[0] == '\0')) {
         status = fault_set(fault, STATUS_CONFLICT, "Release %s is quarantined", to);
         fault_next(fault, "Give a reason (--reason) to go back to it all the same.");
     }
-    db_rows_free(rows);
     return status;
 }
 

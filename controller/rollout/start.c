@@ -8,15 +8,18 @@
 #include "rollout/start.h"
 #include "spec/plan.h"
 #include "spec/slos.h"
+#include "store/controls.h"
 #include "store/events.h"
-
-#include "routes.sql.h"
+#include "store/preconditions.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { BUDGET_MIN_REQUESTS = 1000 }; /* fewer say nothing about a month */
+enum {
+    DOCUMENT_MAX = 1 << 20,
+    BUDGET_MIN_REQUESTS = 1000 /* fewer say nothing about a month */
+};
 
 static enum status conflict(struct fault *fault, const char *next, const char *detail, const char *a,
                             const char *b)
@@ -51,25 +54,25 @@ static enum status read_plan(const struct rollout_start *start, struct documents
 static enum status read_documents(struct db *db, const struct rollout_start *start, struct documents *out,
                                   struct fault *fault)
 {
-    struct db_params params = {.count = 0};
-    struct db_rows *rows = NULL;
     struct json_object *slos = NULL, *policy = NULL;
-    db_text(&params, start->service);
-    enum status status = db_run(db, &sql_start_documents, &params, &rows, fault);
+    struct text slos_text, policy_text;
+    text_init(&slos_text, DOCUMENT_MAX);
+    text_init(&policy_text, DOCUMENT_MAX);
+    enum status status = preconditions_documents(db, start->service, &slos_text, &policy_text, fault);
     if (status != STATUS_OK)
-        return status;
-    if (db_is_null(rows, 0, 0)) {
+        goto out;
+    if (slos_text.length == 0) {
         status = conflict(
             fault,
             "Say what good means first: PUT /v1/services/{service}/slos, or 'serin apply' with kind Slos.",
             "The service %s has no objectives, so nothing could watch the rollout%s", start->service, "");
         goto out;
     }
-    status = parse_stored(db_get_text(rows, 0, 0), &slos, fault);
+    status = parse_stored(text_get(&slos_text), &slos, fault);
     if (status == STATUS_OK)
         status = spec_read_slos(slos, "", &out->slos, fault);
     if (status == STATUS_OK)
-        status = parse_stored(db_is_null(rows, 0, 1) ? "{}" : db_get_text(rows, 0, 1), &policy, fault);
+        status = parse_stored(policy_text.length == 0 ? "{}" : text_get(&policy_text), &policy, fault);
     if (status != STATUS_OK)
         goto out;
     status = spec_read_policy(policy, "", &out->slos, &out->spec, fault);
@@ -86,7 +89,8 @@ static enum status read_documents(struct db *db, const struct rollout_start *sta
 out:
     json_object_put(slos);
     json_object_put(policy);
-    db_rows_free(rows);
+    text_free(&slos_text);
+    text_free(&policy_text);
     return status;
 }
 
@@ -100,15 +104,12 @@ static enum status freeze_document(struct json_object *value, struct text *out, 
 /* The rate that budgets and estimates use is frozen with the policy. */
 static enum status freeze_rate(struct db *db, const char *service, struct policy *policy, struct fault *fault)
 {
-    struct db_params params = {.count = 0};
-    struct db_rows *rows = NULL;
+    double rps = 0;
     if (policy->rps_milli > 0)
         return STATUS_OK;
-    db_text(&params, service);
-    enum status status = db_run(db, &sql_rate_measured, &params, &rows, fault);
+    enum status status = preconditions_rate(db, service, &rps, fault);
     if (status == STATUS_OK)
-        policy->rps_milli = (int64_t)(db_get_number(rows, 0, 0) * 1000.0);
-    db_rows_free(rows);
+        policy->rps_milli = (int64_t)(rps * 1000.0);
     return status;
 }
 
@@ -128,15 +129,12 @@ static enum status freeze_documents(struct documents *documents, struct rollout_
 static enum status check_release(struct db *db, const char *service, const char *release, const char *stable,
                                  struct fault *fault)
 {
-    struct db_params params = {.count = 0};
-    struct db_rows *rows = NULL;
-    db_text(&params, service);
-    db_text(&params, release);
-    enum status status = db_run(db, &sql_release_state, &params, &rows, fault);
-    if (status == STATUS_OK && db_rows_count(rows) == 0) {
+    bool exists, quarantined;
+    enum status status = controls_release(db, service, release, &exists, &quarantined, fault);
+    if (status == STATUS_OK && !exists) {
         status = fault_set(fault, STATUS_NOT_FOUND, "The service %s has no release %s", service, release);
         fault_next(fault, "List them with 'serin release list %s'.", service);
-    } else if (status == STATUS_OK && db_get_bool(rows, 0, 0)) {
+    } else if (status == STATUS_OK && quarantined) {
         status = conflict(
             fault,
             "Roll out a mended release, or lift the quarantine with a reason ('serin release "
@@ -147,7 +145,6 @@ static enum status check_release(struct db *db, const char *service, const char 
         status = conflict(fault, "There is nothing to roll out.",
                           "Release %s is the stable release of %s already", release, service);
     }
-    db_rows_free(rows);
     return status;
 }
 
@@ -179,18 +176,12 @@ static enum status check_sli_budget(struct db *db, const char *service, const st
 {
     const struct slo *slo = &documents->slos.of[sli];
     const struct guardrail *guardrail = &documents->spec.policy.guardrail[sli];
-    struct db_params params = {.count = 0};
-    struct db_rows *rows = NULL;
+    double n = 0, k = 0;
     if (!slo->used || !guardrail->used || guardrail->budget_share <= 0)
         return STATUS_OK;
-    db_text(&params, service);
-    db_integer(&params, sli);
-    db_integer(&params, slo->window_s);
-    enum status status = db_run(db, &sql_budget_spent, &params, &rows, fault);
+    enum status status = preconditions_spent(db, service, sli, slo->window_s, &n, &k, fault);
     if (status != STATUS_OK)
         return status;
-    double n = db_get_number(rows, 0, 0), k = db_get_number(rows, 0, 1);
-    db_rows_free(rows);
     double left = 1.0 - k / (n * (1.0 - (double)slo->objective_ppm / 1e6));
     if (n < BUDGET_MIN_REQUESTS || left >= 2.0 * guardrail->budget_share)
         return STATUS_OK;

@@ -4,6 +4,7 @@
 #include "routes.sql.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char *or_null(const char *name)
@@ -124,6 +125,29 @@ enum status routes_live_gateways(struct db *db, const char *service, int64_t *ou
     enum status status = db_run(db, &sql_gateways_live, &params, &rows, fault);
     if (status == STATUS_OK)
         *out = db_get_integer(rows, 0, 0);
+    db_rows_free(rows);
+    return status;
+}
+
+enum status routes_gateways(struct db *db, const char *service, struct route_gateway **out, size_t *count,
+                            struct fault *fault)
+{
+    struct db_params params = {.count = 0};
+    struct db_rows *rows = NULL;
+    *out = NULL;
+    *count = 0;
+    db_text(&params, service);
+    enum status status = db_run(db, &sql_gateways_behind, &params, &rows, fault);
+    if (status == STATUS_OK) {
+        *out = calloc((size_t)db_rows_count(rows) + 1, sizeof **out);
+        if (*out == NULL)
+            status = fault_set(fault, STATUS_NO_MEMORY, "Out of memory");
+    }
+    for (int i = 0; status == STATUS_OK && i < db_rows_count(rows); i++) {
+        struct route_gateway *gateway = &(*out)[(*count)++];
+        snprintf(gateway->instance, sizeof gateway->instance, "%s", db_get_text(rows, i, 0));
+        gateway->behind = db_get_bool(rows, i, 1);
+    }
     db_rows_free(rows);
     return status;
 }

@@ -40,6 +40,13 @@ enum status routes_mark_applied(struct db *db, const char *service, int64_t epoc
 /* How many gateways of the service were heard in the last 60 s. */
 enum status routes_live_gateways(struct db *db, const char *service, int64_t *out,
                                  struct fault *fault) MUST_CHECK;
+struct route_gateway {
+    char instance[NAME_SIZE];
+    bool behind; /* has not applied the newest route */
+};
+/* Those gateways; *out is malloc'ed, the caller's. */
+enum status routes_gateways(struct db *db, const char *service, struct route_gateway **out, size_t *count,
+                            struct fault *fault) MUST_CHECK;
 /* The release a rollback goes to, "" = none. `current`: the stable release to leave, NULL = keep it possible.
  */
 enum status routes_rollback_target(struct db *db, const char *service, const char *current,

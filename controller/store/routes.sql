@@ -61,37 +61,6 @@ WHERE quarantine_of($1::text, b.release) IS NULL
                                            9223372036854775807))
 ORDER BY b.id DESC LIMIT 1
 
--- :name release_state
-SELECT quarantine_of(service, name) IS NOT NULL FROM releases WHERE service = $1 AND name = $2
-
--- :name start_documents
-SELECT (SELECT document::text FROM slos WHERE service = $1::text ORDER BY version DESC LIMIT 1),
-       (SELECT document::text FROM policies WHERE service = $1::text ORDER BY version DESC LIMIT 1)
-
--- Requests and bad ones of each SLI over its window, and requests a second over the last ten minutes.
--- :name budget_spent
-SELECT coalesce((SELECT sum(m.n[$2::integer + 1]) FROM observation_minutes m
-                 WHERE m.service = $1::text AND m.minute >= floor(extract(epoch FROM serin_now()) / 60) - $3::bigint / 60), 0)::bigint,
-       coalesce((SELECT sum(m.k[$2::integer + 1]) FROM observation_minutes m
-                 WHERE m.service = $1::text AND m.minute >= floor(extract(epoch FROM serin_now()) / 60) - $3::bigint / 60), 0)::bigint
-
--- :name rate_measured
-SELECT coalesce(sum(greatest(o.admissions, o.outcomes))::double precision
-                / nullif(max(o.bucket_s) - min(o.bucket_s) + 1, 0), 0)
-FROM observations o WHERE o.service = $1 AND o.bucket_s >= floor(extract(epoch FROM serin_now())) - 600
-
--- :name freeze_insert
-INSERT INTO freezes (reason, since, by) VALUES ($1, serin_now(), $2) ON CONFLICT DO NOTHING RETURNING id
-
--- :name freeze_lift
-UPDATE freezes SET lifted_at = serin_now(), lifted_by = $1 WHERE lifted_at IS NULL RETURNING reason
-
--- :name quarantine_lift
-UPDATE quarantines q SET lifted_at = serin_now(), lifted_by = $3, lift_reason = $4
-FROM releases r WHERE r.service = $1 AND r.name = $2 AND q.service = r.service AND q.behaviour = r.behaviour
-  AND q.lifted_at IS NULL
-RETURNING q.rollout
-
 -- Live gateways of a service, and which of them have not applied its newest route.
 -- :name gateways_behind
 SELECT g.instance, coalesce(g.applied_epoch, 0) < coalesce(s.epoch, 0)

@@ -1,0 +1,59 @@
+/* Counts read for evidence. */
+#include "store/cohorts.h"
+
+#include "cohorts.sql.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum status cohorts_read(struct db *db, const char *service, const char *canary, const char *stable,
+                         int64_t from_s, int64_t to_s, struct cohort **out, size_t *count,
+                         struct fault *fault)
+{
+    struct db_params params = {.count = 0};
+    struct db_rows *rows = NULL;
+    *out = NULL;
+    *count = 0;
+    db_text(&params, service);
+    db_integer(&params, from_s);
+    db_integer(&params, to_s);
+    db_text(&params, canary);
+    db_text(&params, stable);
+    enum status status = db_run(db, &sql_cohorts_read, &params, &rows, fault);
+    if (status != STATUS_OK)
+        return status;
+    *out = calloc((size_t)db_rows_count(rows) + 1, sizeof **out);
+    if (*out == NULL)
+        status = fault_set(fault, STATUS_NO_MEMORY, "Out of memory");
+    for (int i = 0; status == STATUS_OK && i < db_rows_count(rows); i++) {
+        struct cohort *cohort = &(*out)[(*count)++];
+        cohort->second = db_get_integer(rows, i, 0);
+        cohort->canary = strcmp(db_get_text(rows, i, 1), canary) == 0;
+        cohort->admissions = db_get_integer(rows, i, 2);
+        cohort->outcomes = db_get_integer(rows, i, 3);
+        db_get_integers(rows, i, 4, cohort->n, SLI_COUNT);
+        db_get_integers(rows, i, 5, cohort->k, SLI_COUNT);
+        cohort->heard_at = db_get_integer(rows, i, 6);
+    }
+    db_rows_free(rows);
+    return status;
+}
+
+enum status cohorts_window(struct db *db, const char *service, int64_t from_s, int64_t to_s,
+                           int64_t maturity_s, struct cohort_window *out, struct fault *fault)
+{
+    struct db_params params = {.count = 0};
+    struct db_rows *rows = NULL;
+    db_text(&params, service);
+    db_integer(&params, from_s);
+    db_integer(&params, to_s);
+    db_integer(&params, maturity_s);
+    enum status status = db_run(db, &sql_cohorts_window, &params, &rows, fault);
+    if (status == STATUS_OK) {
+        out->reported_at = db_get_integer(rows, 0, 0);
+        out->admissions = db_get_integer(rows, 0, 1);
+        out->blind = db_get_integer(rows, 0, 2);
+    }
+    db_rows_free(rows);
+    return status;
+}

@@ -1,0 +1,17 @@
+/* What the start of a rollout asks of the database. */
+#pragma once
+
+#include "base/text.h"
+#include "decision/sli.h"
+#include "store/db.h"
+
+/* Newest objectives and policy of a service, as JSON; "" = there are none. Both texts are initialised by the
+ * caller. */
+enum status preconditions_documents(struct db *db, const char *service, struct text *slos,
+                                    struct text *policy, struct fault *fault) MUST_CHECK;
+/* Requests a second over the last ten minutes; 0 = none. */
+enum status preconditions_rate(struct db *db, const char *service, double *rps,
+                               struct fault *fault) MUST_CHECK;
+/* Requests and bad ones of an SLI over a window of seconds, from the sums by minute. */
+enum status preconditions_spent(struct db *db, const char *service, enum sli sli, int64_t window_s,
+                                double *requests, double *bad, struct fault *fault) MUST_CHECK;

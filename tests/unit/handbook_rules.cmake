@@ -1,0 +1,45 @@
+# What the handbook says is held to the code: the page of the rollout table is the one that the golden dump gives, the
+# runbooks name only rules that exist, and the page on operations names every setting.
+#   cmake -P tests/unit/handbook_rules.cmake
+cmake_minimum_required(VERSION 3.25)
+get_filename_component(root ${CMAKE_CURRENT_LIST_DIR}/../.. ABSOLUTE)
+
+execute_process(COMMAND bash ${root}/deploy/handbook/make-rules --check RESULT_VARIABLE differs)
+if(differs)
+  message(FATAL_ERROR "run deploy/handbook/make-rules")
+endif()
+
+file(STRINGS ${root}/tests/unit/data/rules.golden ids REGEX "^[a-z_.]+: ")
+list(TRANSFORM ids REPLACE ":.*$" "")
+list(LENGTH ids count)
+if(count LESS 40)
+  message(FATAL_ERROR "the golden dump has only ${count} rules: is it the rollout table?")
+endif()
+
+# "Rules: `a`, `b`." near the top of a runbook
+file(GLOB runbooks ${root}/deploy/runbooks/*.md)
+foreach(runbook IN LISTS runbooks)
+  get_filename_component(name ${runbook} NAME)
+  file(READ ${runbook} text)
+  string(REGEX MATCH "\nRules: [^#]*\n\n" line "${text}")
+  string(REGEX MATCHALL "`[a-z_.]+`" named "${line}")
+  string(REPLACE "`" "" named "${named}")
+  if(NOT named AND NOT name STREQUAL "README.md")
+    message(SEND_ERROR "${name} does not say which rules it belongs to")
+  endif()
+  foreach(id IN LISTS named)
+    if(NOT id IN_LIST ids AND NOT id STREQUAL "service.rollback")
+      message(SEND_ERROR "${name} names the rule ${id}, which does not exist")
+    endif()
+  endforeach()
+endforeach()
+
+file(READ ${root}/controller/config.h text)
+string(REGEX MATCHALL "\"SERIN_[A-Z_]+\"" settings "${text}")
+file(READ ${root}/deploy/handbook/operations.md text)
+foreach(setting IN LISTS settings)
+  string(REPLACE "\"" "" setting ${setting})
+  if(NOT text MATCHES "`${setting}`")
+    message(SEND_ERROR "operations.md does not explain ${setting}")
+  endif()
+endforeach()
