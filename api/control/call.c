@@ -36,6 +36,19 @@ static void clear_response(struct http_response *response)
     response->status = 200;
 }
 
+/* The ETag of what a GET answers: the row's version, where there is one, and a digest of the answer, as it
+   shows more than the version counts (a service its stable release, a rollout what the gateways have
+   applied). */
+static void name_answer(struct http_response *response)
+{
+    char hex[DIGEST_HEX], version[HTTP_ETAG_MAX];
+    struct digest digest = digest_sha256(text_get(&response->body), response->body.length);
+    int quoted = (int)strlen(response->etag);
+    snprintf(version, sizeof version, "%.*s", quoted > 2 ? quoted - 2 : 0, response->etag + 1);
+    snprintf(response->etag, sizeof response->etag, "\"%.24s%s%.32s\"", version, quoted > 2 ? "-" : "",
+             digest_hex(&digest, hex));
+}
+
 enum status call_read(void *context, const struct http_request *request, struct http_response *response,
                       const char *const *queries, call_operation operation, struct fault *fault)
 {
@@ -51,6 +64,8 @@ enum status call_read(void *context, const struct http_request *request, struct 
         db_pool_give(call.control->pool, call.db);
         call.db = NULL;
     }
+    if (status == STATUS_OK)
+        name_answer(response);
     return status;
 }
 
@@ -314,16 +329,32 @@ void call_etag(struct call *call, int64_t row_version)
     snprintf(call->response->etag, sizeof call->response->etag, "\"v%" PRId64 "\"", row_version);
 }
 
+/* Is the version one of the tags, with or without the digest that a GET's ETag has behind it? */
+static bool names_version(const struct http_etags *tags, int64_t version)
+{
+    char begin[32];
+    size_t length = (size_t)snprintf(begin, sizeof begin, "\"v%" PRId64, version);
+    for (size_t i = 0; i < tags->count; i++) {
+        const char *tag = tags->tag[i].opaque;
+        if (!tags->tag[i].weak && tags->tag[i].length > length && memcmp(tag, begin, length) == 0 &&
+            (tag[length] == '"' || tag[length] == '-'))
+            return true;
+    }
+    return false;
+}
+
 enum status call_if_match(const struct call *call, int64_t current, int64_t *expected)
 {
-    char etag[HTTP_ETAG_MAX] = "";
-    *expected = STORE_ANY_VERSION;
-    if (http_header(call->request, "If-Match") == NULL)
+    struct http_etags tags;
+    const char *header = http_header(call->request, "If-Match");
+    *expected = header != NULL ? current : STORE_ANY_VERSION;
+    enum status status = http_etags_parse(header, &tags, call->fault);
+    if (status == STATUS_OK && current != STORE_ANY_VERSION && names_version(&tags, current))
         return STATUS_OK;
-    if (current != STORE_ANY_VERSION)
-        snprintf(etag, sizeof etag, "\"v%" PRId64 "\"", current);
-    *expected = current;
-    return http_if_match(call->request, etag, call->fault);
+    if (status != STATUS_OK)
+        return status;
+    /* what is left is "*", or stale: a weak tag is matched by nothing else */
+    return http_if_match(call->request, current != STORE_ANY_VERSION ? "W/\"\"" : "", call->fault);
 }
 
 void call_characters(struct json_fields *fields, const char *name, size_t max, const char **out)

@@ -94,7 +94,7 @@ static enum status answer_slos(struct call *call, const char *service)
 
 static enum status get_slos(struct call *call)
 {
-    const char *service;
+    const char *service = NULL;
     enum status status = call_name(call, 0, "service", &service);
     if (status == STATUS_OK)
         status = services_exists(call->db, service, call->fault);
@@ -130,7 +130,7 @@ static enum status put_slos(struct call *call)
     struct json_fields fields;
     struct json_object *document = NULL;
     struct slos slos;
-    const char *service;
+    const char *service = NULL;
     int64_t expected = STORE_ANY_VERSION;
     json_fields_open(&fields, call->body, "", call->fault);
     json_fields_object(&fields, "slos", JSON_REQUIRED, &document);
@@ -194,7 +194,7 @@ static enum status answer_policy(struct call *call, const char *service)
 
 static enum status get_policy(struct call *call)
 {
-    const char *service;
+    const char *service = NULL;
     enum status status = call_name(call, 0, "service", &service);
     if (status == STATUS_OK)
         status = services_exists(call->db, service, call->fault);
@@ -205,7 +205,7 @@ CALL_READ(control_get_policy, get_policy, )
 static enum status put_policy(struct call *call)
 {
     struct slos slos;
-    const char *service;
+    const char *service = NULL;
     int64_t expected = STORE_ANY_VERSION;
     struct spec_policy *policy = malloc(sizeof *policy);
     if (policy == NULL)

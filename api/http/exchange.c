@@ -5,11 +5,9 @@
 #include "http/exchange.h"
 
 #include "base/clock.h"
-#include "base/digest.h"
 #include "base/log.h"
 #include "http/etag.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -110,18 +108,6 @@ static void set_header(struct MHD_Response *answer, const char *name, const char
     }
 }
 
-/* A GET of what has no version of its own is named by what it says. */
-static void name_by_content(const struct http_request *request, struct http_response *response)
-{
-    char hex[DIGEST_HEX];
-    if (request->method != HTTP_GET || response->status != 200 || response->etag[0] != '\0' ||
-        response->body.length == 0) {
-        return;
-    }
-    struct digest digest = digest_sha256(text_get(&response->body), response->body.length);
-    snprintf(response->etag, sizeof response->etag, "\"%.32s\"", digest_hex(&digest, hex));
-}
-
 /* A GET whose client already has this version is answered by 304. The body stays: libmicrohttpd does not send
    it, but tells its true length. */
 static void apply_condition(const struct http_request *request, struct http_response *response)
@@ -212,7 +198,6 @@ static enum MHD_Result answer(struct exchange *exchange, struct MHD_Connection *
     if (status != STATUS_OK) {
         make_problem(exchange, &response, status);
     }
-    name_by_content(&exchange->request, &response);
     apply_condition(&exchange->request, &response);
     if (options->observe != NULL) {
         options->observe(options->context, &exchange->request, found != NULL ? found->pattern : NULL,

@@ -50,7 +50,7 @@ static enum status tell(struct db *db, const struct route_unapplied *route, stru
 static enum status mark(struct db *db, const struct route_unapplied *route, struct fault *fault)
 {
     bool changed = false;
-    struct rollout_world world;
+    struct rollout_world world = {.now = {0}};
     enum status status = db_begin(db, fault);
     if (status == STATUS_OK)
         status = rollouts_lock_service(db, route->service, fault);

@@ -51,7 +51,7 @@ void cursor_sort(struct cursor_slot *slot)
 
 const struct cursor_series *cursor_find(const struct cursor_slot *slot, const char *key)
 {
-    struct cursor_series wanted;
+    struct cursor_series wanted = {.seen_s = 0};
     if (slot->count == 0)
         return NULL;
     memcpy(wanted.last.key, key, sizeof wanted.last.key);

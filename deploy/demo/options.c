@@ -21,11 +21,11 @@ static const char usage[] =
     "  --url URL             gateway port of Serin, http://127.0.0.1:8081 (or SERIN_GATEWAY_URL)\n"
     "  --token TOKEN         of role gateway (better in the environment: SERIN_GATEWAY_TOKEN or "
     "SERIN_TOKEN)\n"
-    "  --control URL         control port; only to show how long after being written a route was applied\n"
+    "  --control URL         control port: shows how soon a route is applied (clock scale 1)\n"
     "  --instance NAME       name of this gateway; default: a new one\n"
     "  --wait TIME           how long Serin may hold a poll; default 20s / clock scale; 0s: short polls\n"
     "  --poll TIME           interval of short polls; default 200ms\n"
-    "  --report TIME         interval of the reports of a service; default 250ms\n"
+    "  --report TIME         interval of the reports; default 250ms, or 2s of a scaled clock\n"
     "  --buffer N            reports of a service that may wait while Serin does not answer; default 50000\n"
     "  --no-content          do not fetch prompts and tools before a route is applied\n"
     "\n"
@@ -344,10 +344,11 @@ static bool complete(const struct raw *raw, struct options *out)
     if (out->connection.url[0] == '\0') {
         return wrong("give the gateway port of Serin: --url http://127.0.0.1:8081 (see --help)");
     }
-    if (out->wait_ms < 0) { /* a gateway that is silent for 60 s of the database's clock counts as gone */
-        double wait_ms = fmax(20000 / fmax(out->clock_scale, 1), 200);
-        out->wait_ms = (long)wait_ms;
-    }
+    /* a gateway that is silent for 60 s of the database's clock counts as gone */
+    out->wait_ms = out->wait_ms < 0 ? lround(fmax(20000 / fmax(out->clock_scale, 1), 200)) : out->wait_ms;
+    /* well within the age at which outcomes are counted */
+    out->report_ms =
+        out->report_ms < 0 ? lround(fmin(fmax(2000 / out->clock_scale, 50), 250)) : out->report_ms;
     if (out->arrivals_file != NULL &&
         trace_read_file(out->arrivals_file, out->arrivals_column, &out->trace, &fault) != STATUS_OK) {
         return wrong("--arrivals: %s", fault.detail);
@@ -364,7 +365,7 @@ enum options_result options_read(int argc, char **argv, struct options *out)
                             .seed = 1,
                             .wait_ms = -1,
                             .poll_ms = 200,
-                            .report_ms = 250,
+                            .report_ms = -1,
                             .buffer = 50000,
                             .fetch_content = true,
                             .arrivals_column = "arrival_s"};
