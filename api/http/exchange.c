@@ -203,7 +203,7 @@ static enum MHD_Result answer(struct exchange *exchange, struct MHD_Connection *
         options->observe(options->context, &exchange->request, found != NULL ? found->pattern : NULL,
                          response.status, clock_mono().us - exchange->began.us);
     }
-    enum MHD_Result result = queue(exchange, connection, &response, stop);
+    enum MHD_Result result = queue(exchange, connection, &response, stop || exchange->ambiguous);
     http_response_free(&response);
     return result;
 }

@@ -36,6 +36,7 @@ struct exchange {
     char *path; /* owned, decoded */
     bool checked, authenticated;
     bool announced_body;
+    bool ambiguous; /* where the body ends is not sure: nothing more is read from this connection */
     struct text body;
     size_t received;
     enum status refused; /* OK, or why the handler will not be called */

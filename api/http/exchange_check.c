@@ -172,6 +172,14 @@ static enum status check_body(struct exchange *exchange)
     if (!exchange->announced_body) {
         return STATUS_OK;
     }
+    if (length != NULL &&
+        (http_header(request, "Transfer-Encoding") != NULL || strchr(length, ',') != NULL)) {
+        /* Who stands between may see the end of this request elsewhere (RFC 9112, 6.3). */
+        exchange->ambiguous = true;
+        fault_set(&exchange->fault, STATUS_MALFORMED, "the length of the body is given more than once");
+        fault_next(&exchange->fault, "Send one Content-Length, or Transfer-Encoding, not both.");
+        return STATUS_MALFORMED;
+    }
     if (encoding != NULL && strcasecmp(encoding, "identity") != 0) {
         fault_set(&exchange->fault, STATUS_MEDIA_TYPE, "bodies encoded as \"%.64s\" are not read here",
                   encoding);

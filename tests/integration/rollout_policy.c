@@ -1,0 +1,186 @@
+/* What a policy changes: actions of guardrails, on_blind, pace, mutes, the first release. */
+#include "rollout/rollout.h"
+#include "support/world.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+TestSuite(rollout_policy, .timeout = 120);
+
+#define SLOS  "{\"refusal\":{\"objective\":90}}"
+#define STEPS "\"plan\":{\"steps\":[{\"weight\":500,\"bake\":\"5s\"},{\"weight\":10000,\"bake\":\"5s\"}]}"
+
+static struct world world;
+
+static void open_with(const char *guardrail, const char *rest)
+{
+    char policy[1024];
+    snprintf(
+        policy, sizeof policy,
+        "{\"guardrails\":{\"refusal\":{\"maturity\":\"2s\",\"budget_share\":0%s}},\"blind\":\"20s\"%s," STEPS
+        "}",
+        guardrail, rest);
+    world_open(&world, SLOS, policy);
+}
+
+static void close_world(void)
+{
+    world_close(&world);
+}
+
+static const char *field(const char *id, const char *column)
+{
+    return world_text(&world, "SELECT %s FROM rollouts WHERE id = '%s'", column, id);
+}
+
+static char *begin(const char *release)
+{
+    char *id = strdup(world_start(&world, release));
+    world_at(&world, 1);
+    world_gateway_applies(&world);
+    world_tick(&world, id);
+    return id;
+}
+
+static void run(const char *id, int from, int to, int canary, int bad)
+{
+    for (int second = from; second < to && strcmp(field(id, "ended_at IS NOT NULL"), "f") == 0; second++) {
+        world_count(&world, second, "v1", 95, 2);
+        world_count(&world, second, "v2", canary, bad);
+        world_at(&world, second + 4);
+        world_gateway_applies(&world);
+        world_tick(&world, id);
+    }
+}
+
+Test(rollout_policy, action_pause_pauses_once_and_blames_nobody, .fini = close_world)
+{
+    open_with(",\"action\":\"pause\"", "");
+    char *id = begin("v2");
+    run(id, 2, 40, 5, 3);
+    cr_expect_str_eq(field(id, "phase"), "paused");
+    cr_expect_str_eq(field(id, "rule"), "alarm.pause");
+    cr_expect_str_eq(
+        world_text(&world, "SELECT count(*) FROM events WHERE body::jsonb->>'rule' = 'alarm.pause'"), "1");
+    cr_expect_str_eq(world_text(&world, "SELECT count(*) FROM quarantines"), "0");
+    free(id);
+}
+
+Test(rollout_policy, action_notify_says_so_once_and_goes_on, .fini = close_world)
+{
+    open_with(",\"action\":\"notify\"", "");
+    char *id = begin("v2");
+    run(id, 2, 40, 5, 3);
+    cr_expect_str_eq(field(id, "phase"), "progressing");
+    cr_expect_str_eq(world_text(&world, "SELECT count(*) FROM events WHERE type = 'rollout.noticed'"), "1");
+    free(id);
+}
+
+Test(rollout_policy, a_mute_stops_the_guardrail_while_it_lasts, .fini = close_world)
+{
+    open_with("", "");
+    char *id = begin("v2"), result[ID_MAX];
+    struct fault fault = {0};
+    struct rollout_command mute = {
+        .verb = VERB_MUTE, .sli = SLI_REFUSAL, .until = "30s", .reason = "the judge is broken"};
+    db_deadline(world.db, clock_mono_after_ms(clock_mono(), 10000));
+    cr_assert_eq(db_begin(world.db, &fault), STATUS_OK);
+    cr_assert_eq(rollout_command(world.db, id, &mute, "tester", result, &fault), STATUS_OK, "%s",
+                 fault.detail);
+    cr_assert_eq(db_commit(world.db, &fault), STATUS_OK);
+    run(id, 2, 25, 5, 3);
+    cr_expect_str_eq(field(id, "phase"), "progressing", "muted until second 31");
+    run(id, 25, 45, 5, 3);
+    cr_expect_str_eq(field(id, "phase"), "rolled_back", "what was gathered is not forgotten");
+    free(id);
+}
+
+Test(rollout_policy, on_blind_rollback_goes_back_without_quarantine, .fini = close_world)
+{
+    open_with("", ",\"on_blind\":\"rollback\"");
+    char *id = begin("v2");
+    run(id, 2, 10, 5, 0);
+    for (int second = 10; second < 200; second += 5) {
+        world_at(&world, second);
+        world_sql(&world, "UPDATE gateways SET heard_at = serin_now()");
+        world_tick(&world, id);
+    }
+    cr_expect_str_eq(field(id, "phase"), "rolled_back");
+    cr_expect_str_eq(field(id, "rule"), "blind.rollback");
+    cr_expect_str_eq(world_text(&world, "SELECT count(*) FROM quarantines"), "0");
+    free(id);
+}
+
+Test(rollout_policy, pace_time_advances_unproven_and_says_so, .fini = close_world)
+{
+    open_with("", ",\"pace\":\"time\"");
+    char *id = begin("v2");
+    run(id, 2, 60, 1, 0);
+    cr_expect_str_eq(field(id, "phase"), "completed");
+    cr_expect_str_eq(field(id, "unproven"), "t");
+    cr_expect_str_eq(
+        world_text(
+            &world,
+            "SELECT body::jsonb->>'reason' FROM events WHERE body::jsonb->>'rule' = 'advance.time_bake'"),
+        "Advanced by time, unproven; baking at 98 %.");
+    free(id);
+}
+
+Test(rollout_policy, pace_time_does_not_advance_without_requests, .fini = close_world)
+{
+    open_with("", ",\"pace\":\"time\"");
+    char *id = begin("v2");
+    for (int second = 2; second < 60; second++) {
+        world_count(&world, second, "v1", 95, 2);
+        world_at(&world, second + 4);
+        world_gateway_applies(&world);
+        world_tick(&world, id);
+    }
+    cr_expect_str_eq(field(id, "rule"), "step.requests");
+    free(id);
+}
+
+Test(rollout_policy, a_first_release_that_breaks_its_ceiling_is_paused_as_there_is_nothing_behind_it,
+     .fini = close_world)
+{
+    open_with("", "");
+    world_sql(&world, "INSERT INTO routes (service, epoch, written_at) VALUES ('chat', 2, serin_now())");
+    world_sql(&world, "UPDATE route_state SET epoch = 2");
+    char *id = begin("v2");
+    cr_expect_str_eq(field(id, "phase"), "baking");
+    cr_expect_str_eq(world_text(&world, "SELECT canary_weight FROM routes ORDER BY epoch DESC LIMIT 1"),
+                     "10000");
+    for (int second = 2; second < 30; second++) {
+        world_count(&world, second, "v2", 50, 25);
+        world_at(&world, second + 4);
+        world_gateway_applies(&world);
+        world_tick(&world, id);
+    }
+    cr_expect_str_eq(field(id, "phase"), "paused");
+    cr_expect_str_eq(field(id, "rule"), "evidence.first_ceiling");
+    free(id);
+}
+
+Test(rollout_policy, too_little_error_budget_refuses_a_start_but_not_a_fix, .fini = close_world)
+{
+    world_open(&world, SLOS, "{}");
+    world_sql(&world,
+              "INSERT INTO observation_minutes (service, minute, release, admissions, outcomes, n, k, sums, "
+              "summed) "
+              "SELECT 'chat', extract(epoch FROM serin_now())::bigint / 60 - 5, 'v1', 5000, 5000, "
+              "'{5000,0,0,0,0,0,0,0,0,0,0}', '{900,0,0,0,0,0,0,0,0,0,0}', array_fill(0, '{6}'), "
+              "array_fill(0, '{6}')");
+    struct fault fault = {0};
+    char id[ID_MAX];
+    struct rollout_start start = {.service = "chat", .release = "v2", .allow_no_gateway = true};
+    db_deadline(world.db, clock_mono_after_ms(clock_mono(), 10000));
+    cr_assert_eq(db_begin(world.db, &fault), STATUS_OK);
+    cr_expect_eq(rollout_start(world.db, &start, "tester", id, &fault), STATUS_CONFLICT);
+    cr_expect(strstr(fault.detail, "error budget of refusal") != NULL, "%s", fault.detail);
+    cr_expect(strstr(fault.next_step, "--fix") != NULL);
+    start.fix = true;
+    cr_expect_eq(rollout_start(world.db, &start, "tester", id, &fault), STATUS_OK, "%s", fault.detail);
+    cr_assert_eq(db_commit(world.db, &fault), STATUS_OK);
+}
