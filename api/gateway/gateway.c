@@ -190,10 +190,11 @@ static enum status set_up(struct gateway *gateway, const struct gateway_options 
     if (options->state_dir != NULL)
         gateway->state_dir = strdup(options->state_dir);
     gateway->content = content_cache_new(CONTENT_BYTES);
+    gateway->clocks = clocks_new();
     gateway->decode = lane_new("gw-decode", 1, DECODE_QUEUE);
     gateway->database = lane_new("gw-db", DATABASE_THREADS, DATABASE_QUEUE);
     if (gateway->conninfo == NULL || (options->state_dir != NULL && gateway->state_dir == NULL) ||
-        gateway->content == NULL || gateway->decode == NULL || gateway->database == NULL)
+        gateway->content == NULL || gateway->clocks == NULL || gateway->decode == NULL || gateway->database == NULL)
         return fault_set(fault, STATUS_NO_MEMORY, "Out of memory");
     return STATUS_OK;
 }
@@ -204,6 +205,7 @@ static void gateway_free(struct gateway *gateway)
         snapshot_unref(atomic_exchange(&gateway->thread[i].slot, NULL)); /* of threads that never ran */
     publisher_free(gateway->publisher);
     content_cache_free(gateway->content);
+    clocks_free(gateway->clocks);
     if (gateway->listen_fd >= 0)
         close(gateway->listen_fd);
     pthread_mutex_destroy(&gateway->clock_lock);

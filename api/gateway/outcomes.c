@@ -111,8 +111,9 @@ static void on_done(void *argument, enum counts_result result)
 static void decode(struct outcome_job *job)
 {
     struct request *request = job->request;
-    if (tally_read(text_get(&request->body), request->body.length, job->snapshot, job->received, job->gateway,
-                   job->key, &job->tally, &job->fault) == STATUS_OK)
+    if (tally_read(text_get(&request->body), request->body.length, job->snapshot, job->received,
+                   request->thread->gateway->clocks, job->gateway, job->key, &job->tally,
+                   &job->fault) == STATUS_OK)
         job->fault.status = STATUS_OK;
     text_free(&request->body); /* the parsed one is all that is needed while it waits */
 }

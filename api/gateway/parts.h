@@ -11,6 +11,7 @@
 #include "base/lane.h"
 #include "base/text.h"
 #include "gateway/acks.h"
+#include "gateway/clocks.h"
 #include "gateway/gateway.h"
 #include "gateway/metrics.h"
 #include "gateway/snapshot.h"
@@ -112,6 +113,7 @@ struct gateway {
     struct counts_writer *counts;
     struct publisher *publisher;
     struct content_cache *content;
+    struct clocks *clocks; /* of the gateways that report */
     struct lane *decode, *database; /* decoding of large bodies; calls to the database */
     atomic_bool draining;
     atomic_llong checked_us; /* when the newest snapshot was last checked against the database; 0 = never */

@@ -12,6 +12,7 @@
 #include <string.h>
 
 enum { ITEMS_MAX = 10000, COUNT_MAX = 1000000, AGE_MAX_MS = 86400000, POINTER_MAX = 48 };
+static const int64_t CLOCK_MAX_MS = 9007199254740991;
 
 #define NUMBER_MAX 9007199254740991 /* 2^53 - 1 */
 #define SCORE_MAX  1000000.0
@@ -208,14 +209,16 @@ static enum status read_items(struct json_object *array, const char *name, read_
 }
 
 static enum status read_batch(struct json_object *batch, const struct snapshot *snapshot,
-                              struct wall_time now, const char *gateway, const char *key, struct tally *out,
-                              struct fault *fault)
+                              struct wall_time now, struct clocks *clocks, const char *gateway,
+                              const char *key, struct tally *out, struct fault *fault)
 {
     struct json_fields fields;
+    int64_t clock_ms = 0;
     struct json_object *admissions = NULL, *outcomes = NULL;
     const char *service = NULL;
     json_fields_open(&fields, batch, "", fault);
     json_fields_name(&fields, "service", JSON_REQUIRED, &service);
+    bool timed = json_fields_integer(&fields, "clock_ms", JSON_OPTIONAL, 0, CLOCK_MAX_MS, &clock_ms);
     json_fields_array(&fields, "admissions", JSON_OPTIONAL, 0, ITEMS_MAX, &admissions);
     json_fields_array(&fields, "outcomes", JSON_OPTIONAL, 0, ITEMS_MAX, &outcomes);
     enum status status = json_fields_close(&fields);
@@ -227,6 +230,8 @@ static enum status read_batch(struct json_object *batch, const struct snapshot *
         fault_next(fault, "Look at the names with GET /v1/services on the control port.");
         return STATUS_NOT_FOUND;
     }
+    if (timed && clocks != NULL)
+        now = clocks_place(clocks, gateway, clock_ms, now);
     out->delta = counts_delta_new(gateway, key, service);
     if (out->delta == NULL)
         return fault_set(fault, STATUS_NO_MEMORY, "Out of memory");
@@ -238,13 +243,14 @@ static enum status read_batch(struct json_object *batch, const struct snapshot *
 }
 
 enum status tally_read(const char *body, size_t length, const struct snapshot *snapshot, struct wall_time now,
-                       const char *gateway, const char *key, struct tally *out, struct fault *fault)
+                       struct clocks *clocks, const char *gateway, const char *key, struct tally *out,
+                       struct fault *fault)
 {
     struct json_object *batch = NULL;
     memset(out, 0, sizeof *out);
     enum status status = json_parse(body, length, &batch, fault);
     if (status == STATUS_OK)
-        status = read_batch(batch, snapshot, now, gateway, key, out, fault);
+        status = read_batch(batch, snapshot, now, clocks, gateway, key, out, fault);
     json_object_put(batch);
     if (status != STATUS_OK)
         tally_free(out);

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/text.h"
+#include "gateway/clocks.h"
 #include "gateway/snapshot.h"
 #include "sources/counts.h"
 
@@ -20,12 +21,13 @@ struct tally {
     struct tally_rejected first[TALLY_REJECTED_MAX];
 };
 
-/* Reads `body`, which arrived when serin_now() was `now`. `gateway` and `key` ("" = none) go into the delta.
-   Items of an unknown release are rejected one by one; anything else that breaks the schema refuses the whole
-   batch. NOT_FOUND (no such service), MALFORMED, INVALID, NO_MEMORY. On success the caller frees with
-   tally_free(); on failure *out owns nothing. */
+/* Reads `body`, which arrived when serin_now() was `now`; `clocks` (may be NULL) says when a batch with
+   clock_ms was made. `gateway` and `key` ("" = none) go into the delta. Items of an unknown release are
+   rejected one by one; anything else that breaks the schema refuses the whole batch. NOT_FOUND (no such
+   service), MALFORMED, INVALID, NO_MEMORY. On success the caller frees with tally_free(); on failure *out
+   owns nothing. */
 enum status tally_read(const char *body, size_t length, const struct snapshot *snapshot, struct wall_time now,
-                       const char *gateway, const char *key, struct tally *out,
+                       struct clocks *clocks, const char *gateway, const char *key, struct tally *out,
                        struct fault *fault) MUST_CHECK;
 void tally_free(struct tally *tally);
 

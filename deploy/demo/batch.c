@@ -69,7 +69,8 @@ static size_t put_list(struct text *out, bool admissions, const struct report *r
         if (report->admission != admissions) {
             continue;
         }
-        int64_t age_ms = (now_us - report->admitted_us) / 1000;
+        /* in whole ms on both sides, so that clock less age is the same for an admission and its outcome */
+        int64_t age_ms = now_us / 1000 - report->admitted_us / 1000;
         if (age_ms > AGE_MAX_MS) {
             old++;
             continue;
@@ -97,7 +98,8 @@ size_t batch_write(struct text *out, const char *service, const struct report *r
 {
     text_puts(out, "{\"service\":\"");
     text_puts(out, service);
-    text_putc(out, '"');
+    text_puts(out, "\",\"clock_ms\":");
+    put_integer(out, now_us / 1000);
     size_t old = put_list(out, true, reports, count, names, now_us);
     old += put_list(out, false, reports, count, names, now_us);
     text_putc(out, '}');

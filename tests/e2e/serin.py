@@ -301,7 +301,7 @@ class Gateway:
                              **self.extra(release)})
         for release, number in given.items():
             self.served[release] = self.served.get(release, 0) + number
-        body = {"service": self.service, "outcomes": outcomes}
+        body = {"service": self.service, "clock_ms": int(time.monotonic() * self.rate * 1000), "outcomes": outcomes}
         if self.admissions:
             ages = {}
             for outcome in outcomes:

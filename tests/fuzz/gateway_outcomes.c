@@ -57,7 +57,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct text result;
     if (snapshot == NULL)
         snapshot = make();
-    if (tally_read((const char *)data, size, snapshot, now, "gw", "key", &tally, &fault) != STATUS_OK) {
+    if (tally_read((const char *)data, size, snapshot, now, NULL, "gw", "key", &tally, &fault) != STATUS_OK) {
         if (fault.status == STATUS_OK || tally.delta != NULL)
             abort();
         return 0;

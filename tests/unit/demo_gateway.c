@@ -225,7 +225,8 @@ Test(demo_gateway, a_batch_is_what_the_contract_says)
     cr_assert_eq(json_canonical(canonical, &again), STATUS_OK);
     cr_assert_str_eq(
         text_get(&again),
-        "{\"admissions\":[{\"age_ms\":1345,\"count\":3,\"release\":\"v2\"}],\"outcomes\":[{\"age_ms\":845,"
+        "{\"admissions\":[{\"age_ms\":1345,\"count\":3,\"release\":\"v2\"}],\"clock_ms\":2345,\"outcomes\":[{"
+        "\"age_ms\":845,"
         "\"release\":\"v1\",\"score\":0.5,\"sli\":{\"error\":false,\"refusal\":true},\"ttft_ms\":310},"
         "{\"age_ms\":345,\"release\":\"v2\"}],\"service\":\"s\"}");
     json_object_put(canonical);

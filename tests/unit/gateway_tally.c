@@ -39,7 +39,7 @@ static const struct wall_time now = {1000 * 1000000LL + 500000};
 static enum status read_text(const char *body, struct tally *tally, struct fault *fault)
 {
     *fault = (struct fault){.detail = ""};
-    return tally_read(body, strlen(body), snapshot, now, "gw", "key", tally, fault);
+    return tally_read(body, strlen(body), snapshot, now, NULL, "gw", "key", tally, fault);
 }
 
 /* Reads one outcome with these fields; the caller frees. */
