@@ -31,7 +31,7 @@ static enum status end_live(struct db *db, const char *id, const char *reason, c
                             struct fault *fault)
 {
     struct rollout_state *state = NULL;
-    enum status status = state_load(db, id, true, &state, fault);
+    enum status status = state_load_to_leave(db, id, &state, fault);
     if (status == STATUS_OK) {
         if (state->route.canary[0] != '\0')
             snprintf(left, NAME_SIZE, "%s", state->route.canary);
@@ -68,6 +68,8 @@ static enum status move_to(struct db *db, const char *service, const char *targe
     snprintf(route.stable, sizeof route.stable, "%s", target);
     route.written_at = world.now;
     status = routes_write(db, service, id_new("salt", salt), change_lease(), &route, fault);
+    if (status == STATUS_OK && from->stable[0] != '\0')
+        status = routes_add_departure(db, service, from->stable, world.now, fault);
     if (status != STATUS_OK)
         return status;
     snprintf(sentence, sizeof sentence, "Rolled back by hand from %s to %s.%s%s",
@@ -114,8 +116,8 @@ enum status rollout_rollback(struct db *db, const char *service, const char *to,
         return status;
     if (to != NULL)
         snprintf(target, sizeof target, "%s", to);
-    else if (ended[0] != '\0' && route.stable[0] != '\0')
-        return STATUS_OK; /* ending the rollout was the rollback */
+    else if (left[0] != '\0' && route.stable[0] != '\0')
+        return STATUS_OK; /* taking the canary out was the rollback */
     else
         status =
             routes_rollback_target(db, service, route.stable[0] != '\0' ? route.stable : NULL, target, fault);

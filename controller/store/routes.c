@@ -152,6 +152,16 @@ enum status routes_gateways(struct db *db, const char *service, struct route_gat
     return status;
 }
 
+enum status routes_add_departure(struct db *db, const char *service, const char *release, struct wall_time at,
+                                 struct fault *fault)
+{
+    struct db_params params = {.count = 0};
+    db_text(&params, service);
+    db_text(&params, release);
+    db_time(&params, at);
+    return db_run(db, &sql_departure_insert, &params, NULL, fault);
+}
+
 enum status routes_rollback_target(struct db *db, const char *service, const char *current,
                                    char out[NAME_SIZE], struct fault *fault)
 {

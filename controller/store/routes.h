@@ -47,6 +47,9 @@ struct route_gateway {
 /* Those gateways; *out is malloc'ed, the caller's. */
 enum status routes_gateways(struct db *db, const char *service, struct route_gateway **out, size_t *count,
                             struct fault *fault) MUST_CHECK;
+/* Notes that a rollback has left `release`: no rollback goes back to it until it is baked anew. */
+enum status routes_add_departure(struct db *db, const char *service, const char *release, struct wall_time at,
+                                 struct fault *fault) MUST_CHECK;
 /* The release a rollback goes to, "" = none. `current`: the stable release to leave, NULL = keep it possible.
  */
 enum status routes_rollback_target(struct db *db, const char *service, const char *current,

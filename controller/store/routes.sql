@@ -56,6 +56,7 @@ SELECT b.release FROM (
     SELECT release, max(id) AS id FROM bakes WHERE service = $1::text GROUP BY release
 ) b
 WHERE quarantine_of($1::text, b.release) IS NULL
+  AND NOT EXISTS (SELECT FROM departures d WHERE d.service = $1::text AND d.release = b.release AND d.bake >= b.id)
   AND b.release <> coalesce($2::text, '')
   AND ($2::text IS NULL OR b.id < coalesce((SELECT max(id) FROM bakes WHERE service = $1::text AND release = $2::text),
                                            9223372036854775807))
@@ -67,3 +68,7 @@ SELECT g.instance, coalesce(g.applied_epoch, 0) < coalesce(s.epoch, 0)
 FROM gateways g LEFT JOIN route_state s ON s.service = g.service
 WHERE g.service = $1 AND g.heard_at > serin_now() - interval '60 s'
 ORDER BY g.instance
+
+-- :name departure_insert
+INSERT INTO departures (service, release, bake, at)
+SELECT $1::text, $2::text, coalesce(max(b.id), 0), $3::timestamptz FROM bakes b WHERE b.service = $1::text
