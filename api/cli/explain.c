@@ -185,7 +185,8 @@ static void put_data(struct json_object *explanation, bool colors, struct text *
             text_printf(out, ", counted until %s", output_since(pick_text(data, "counted_until"), text));
         }
         if (pick_has(data, "rps")) {
-            text_printf(out, ", %.3g requests a second", pick_number(data, "rps"));
+            text_printf(out, ", %.*f requests a second", pick_number(data, "rps") < 10 ? 1 : 0,
+                        pick_number(data, "rps"));
         }
         text_putc(out, '\n');
     }

@@ -137,14 +137,16 @@ static void judge(struct outcome *outcome, enum sli sli, int64_t measured_ms, in
     outcome->sli[sli] = bad ? BAD : GOOD;
 }
 
-static void count(const struct outcome *outcome, const struct rules *rules, struct counts_entry *entry)
+static void count(const struct outcome *outcome, const struct rules *rules, int64_t lag_ms,
+                  struct counts_entry *entry)
 {
-    bool in_time = outcome->age_ms <= rules->oldest_ms;
+    int64_t known_ms = outcome->age_ms + lag_ms; /* after its admission */
+    bool in_time = known_ms <= rules->oldest_ms;
     for (int i = 0; i < SLI_COUNT; i++) {
         bool bad = outcome->sli[i] == BAD;
         if (outcome->sli[i] == ABSENT)
             continue;
-        if (outcome->age_ms <= rules->maturity_ms[i]) {
+        if (known_ms <= rules->maturity_ms[i]) {
             entry->n[i]++;
             entry->k[i] += bad;
         } else {
@@ -178,7 +180,7 @@ static enum status read_outcome(struct json_object *item, const char *pointer, c
         counts_delta_entry(tally->delta, outcome.release, bucket_of(now, outcome.age_ms));
     if (entry == NULL)
         return fault_set(fault, STATUS_NO_MEMORY, "Out of memory");
-    count(&outcome, rules, entry);
+    count(&outcome, rules, tally->lag_ms, entry);
     tally->accepted++;
     return STATUS_OK;
 }
@@ -230,8 +232,11 @@ static enum status read_batch(struct json_object *batch, const struct snapshot *
         fault_next(fault, "Look at the names with GET /v1/services on the control port.");
         return STATUS_NOT_FOUND;
     }
-    if (timed && clocks != NULL)
-        now = clocks_place(clocks, gateway, clock_ms, now);
+    if (timed && clocks != NULL) {
+        struct wall_time made = clocks_place(clocks, gateway, clock_ms, now);
+        out->lag_ms = (now.us - made.us) / 1000;
+        now = made;
+    }
     out->delta = counts_delta_new(gateway, key, service);
     if (out->delta == NULL)
         return fault_set(fault, STATUS_NO_MEMORY, "Out of memory");

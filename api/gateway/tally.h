@@ -17,6 +17,7 @@ struct tally_rejected {
 struct tally {
     struct counts_delta *delta; /* owned */
     int64_t accepted, rejected; /* items */
+    int64_t lag_ms;             /* from when the batch was made until it arrived: it counts for maturity */
     size_t listed;              /* used entries of `first` */
     struct tally_rejected first[TALLY_REJECTED_MAX];
 };

@@ -40,7 +40,8 @@ bool phase_live(enum phase phase);
     X(SUPERSEDE, "supersede")                                                                                \
     X(RETRY, "retry")                                                                                        \
     X(SET_WEIGHT, "set-weight")                                                                              \
-    X(MUTE, "mute")
+    X(MUTE, "mute")                                                                                          \
+    X(RESTORED, "restored")
 
 enum verb {
 #define X(name, text) VERB_##name,
@@ -81,10 +82,12 @@ bool verb_parse(const char *text, enum verb *out);
     X(int, lead) /* enum sli */                                                                              \
     X(num, log_g_rel)                                                                                        \
     X(num, log_g_all)                                                                                        \
+    X(num, breach_since_s) /* evidence time since which a ceiling is broken; -1 = not */                     \
     X(bool, proven)                                                                                          \
     X(bool, idle)   /* no block of evidence is open */                                                       \
     X(int, alarms)  /* guardrails with action pause that have failed and were not yet acted on */            \
     X(int, notices) /* the same for notify */                                                                \
+    X(int, failed)  /* unmuted guardrails that have failed */                                                \
     X(int, muted)   /* set of SLIs */
 
 typedef int64_t snapshot_int;
@@ -123,6 +126,7 @@ struct snapshot {
     X(PACE_TIME, "policy: steps advance by time")                                                            \
     X(NEXT_LAST, "the next step is the bake")                                                                \
     X(LOWER, "the new weight is lower than the present one")                                                 \
+    X(FAILED, "a guardrail has failed that did not roll back")                                               \
     X(RESUMES_PENDING, "paused while pending")                                                               \
     X(RESUMES_BAKING, "paused while baking")
 

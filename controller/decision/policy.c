@@ -10,12 +10,13 @@ static int64_t larger(int64_t a, int64_t b)
 
 static void guardrail_default(const struct slo *slo, enum sli sli, struct guardrail *out)
 {
-    double allowed_share = (1e6 - (double)slo->objective_ppm) / 1e6;
+    double ceiling =
+        1.5 * (1e6 - (double)slo->objective_ppm) / 1e6; /* in this order: 95 % gives 0.075 exactly */
     *out = (struct guardrail){.used = true,
                               .action = ACTION_ROLLBACK,
                               .share = 1,
                               .tolerance = 1.10,
-                              .ceiling = 1.5 * allowed_share < 0.95 ? 1.5 * allowed_share : 0.95,
+                              .ceiling = ceiling < 0.95 ? ceiling : 0.95,
                               .margin_ratio = 2.0,
                               .eta = 1,
                               .budget_share = 0.002,

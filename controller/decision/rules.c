@@ -23,6 +23,8 @@ static const struct rule rules[] = {
     {"rollback", LIVE, VERB_ROLLBACK, 0, 0, PHASE_ROLLED_BACK, EFFECT_ROUTE_STABLE, "rollout.rolled_back",
      "Rolled back by hand; all traffic goes to {stable}.", NULL},
     {"supersede.ended", ENDED, VERB_SUPERSEDE, 0, 0, NEXT_STAY, 0, NULL, "This rollout has ended.", NULL},
+    {"supersede.first", LIVE, VERB_SUPERSEDE, 0, F(STABLE), PHASE_ABORTED, 0, "rollout.aborted",
+     "Superseded by a newer rollout; {release} serves until that one does.", NULL},
     {"supersede", LIVE, VERB_SUPERSEDE, 0, 0, PHASE_ABORTED, EFFECT_ROUTE_STABLE, "rollout.aborted",
      "Superseded by a newer rollout.", NULL},
 
@@ -113,6 +115,9 @@ static const struct rule rules[] = {
      "Abort it, or promote it if the cost is accepted."},
     {"hold.blind", ADVANCING, VERB_TICK, F(BLIND), 0, NEXT_STAY, 0, NULL,
      "Holding: no data about {release} right now.", NULL},
+    {"hold.failed", ADVANCING, VERB_TICK, F(FAILED), 0, NEXT_STAY, EFFECT_PAGE, "rollout.held",
+     "Holding: the guardrail {failed} has failed; nothing advances by itself after that.",
+     "Read 'serin explain'; then abort, or promote if it is accepted."},
     {"step.dwell", P(PROGRESSING), VERB_TICK, 0, F(DWELLED), NEXT_STAY, 0, NULL,
      "Step {step} of {steps} at {weight}: less than {bake} so far.", NULL},
     {"step.requests", P(PROGRESSING), VERB_TICK, 0, F(REQUESTS), NEXT_STAY, 0, NULL,
@@ -148,6 +153,21 @@ static const struct rule rules[] = {
      "unproven.",
      NULL},
     {"ended", ENDED, VERB_TICK, 0, 0, NEXT_STAY, 0, NULL, "", NULL},
+
+    /* --- the database was put back behind what gateways were given (law 13)
+       ------------------------------------------ */
+    {"restored", SERVING, VERB_RESTORED, F(STABLE), 0, PHASE_PAUSED, EFFECT_ROUTE_STABLE | EFFECT_PAGE,
+     "rollout.paused",
+     "Paused, all traffic to {stable}: the database was restored to an earlier state, and what this rollout "
+     "had done since "
+     "is not known.",
+     "Look at what was lost; then abort, and start anew with 'serin rollout retry'."},
+    {"restored.first", P(PROGRESSING) | P(BAKING), VERB_RESTORED, 0, 0, PHASE_PAUSED, EFFECT_PAGE,
+     "rollout.paused",
+     "Paused: the database was restored to an earlier state, and what this rollout had done since is not "
+     "known.",
+     "Look at what was lost; then resume or abort."},
+    {"restored.idle", ANY, VERB_RESTORED, 0, 0, NEXT_STAY, 0, NULL, "", NULL},
 
     /* --- commands
        ---------------------------------------------------------------------------------------------------------

@@ -49,12 +49,12 @@ static enum status tell(struct db *db, const struct route_unapplied *route, stru
 
 static enum status mark(struct db *db, const struct route_unapplied *route, struct fault *fault)
 {
-    bool changed = false;
+    bool changed = false, locked = false;
     struct rollout_world world = {.now = {0}};
     enum status status = db_begin(db, fault);
     if (status == STATUS_OK)
-        status = rollouts_lock_service(db, route->service, fault);
-    if (status == STATUS_OK)
+        status = rollouts_try_lock_service(db, route->service, &locked, fault);
+    if (status == STATUS_OK && locked) /* else the next turn says it */
         status = routes_mark_applied(db, route->service, route->epoch, &changed, fault);
     if (status == STATUS_OK && changed)
         status = rollouts_world(db, route->service, route->release, &world, fault);

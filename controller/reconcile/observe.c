@@ -57,9 +57,9 @@ static void add_cohort(const struct cohort *cohort, enum sli sli, int64_t maturi
 {
     int64_t n = cohort->n[sli], k = cohort->k[sli];
     int64_t absent = cohort->admissions - cohort->outcomes;
+    if (cohort->absences && cohort->heard_at < cohort->second + 1 + maturity_s)
+        return;
     if (absent > 0) {
-        if (cohort->heard_at < cohort->second + 1 + maturity_s)
-            return;
         if (sli_deadline(sli)) {
             n += absent;
             k += absent;
@@ -140,13 +140,14 @@ static enum status observe_outcomes(struct db *db, struct observe_result *result
     int64_t settled = now_s - longest - settle_s(state);
     enum status status =
         cohorts_window(db, state->row.service, settled - 60, settled, longest, &window, fault);
+    /* said in every turn, also where no new second is mature: what is blind must not look well in between */
+    result->observation.blind = window.blind * 10 > window.admissions;
     if (status != STATUS_OK || to <= from)
         return status;
     status = cohorts_read(db, state->row.service, state->row.release, state->row.stable, from, to, &cohorts,
                           &count, fault);
     if (status == STATUS_OK) {
         note_quality(&state->evidence, cohorts, count);
-        result->observation.blind = window.blind * 10 > window.admissions;
         status = feed(result, cohorts, count, from, to, now_s, &window, fault);
     }
     free(cohorts);

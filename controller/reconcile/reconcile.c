@@ -137,11 +137,14 @@ static void run_turn(void *argument)
     enum status status = claims != NULL ? db_pool_take(reconcile->options.pool, DB_TIMEOUT_MS, &db, &fault)
                                         : fault_set(&fault, STATUS_NO_MEMORY, "Out of memory");
     if (status == STATUS_OK)
-        status = announce_applied(db, &fault);
-    if (status == STATUS_OK)
         status = claim_all(reconcile, db, claims, &count, &fault);
     for (int i = 0; status == STATUS_OK && i < count && !atomic_load(&reconcile->stopping); i++)
         start_job(reconcile, &claims[i]);
+    /* after the jobs have begun: a service whose lock is held must not hold up the others */
+    if (status == STATUS_OK) {
+        db_deadline(db, clock_mono_after_ms(clock_mono(), DB_TIMEOUT_MS));
+        status = announce_applied(db, &fault);
+    }
     if (status == STATUS_OK)
         status = maintain(db, &fault);
     if (status != STATUS_OK && status != STATUS_IN_PROGRESS)

@@ -9,17 +9,21 @@
 #include <string.h>
 
 static enum status give_ticks(struct observe_result *result, const struct prometheus_tick *tick,
-                              struct fault *fault)
+                              struct wall_time wall_then, struct fault *fault)
 {
     const struct rollout_state *state = result->state;
     /* the source is read on this machine's clock, evidence lives on the database's: what counts is how long
      * ago it was */
-    double now = state_seconds(state, state->world.now), wall = (double)clock_wall().us / 1e6;
+    double now = state_seconds(state, state->world.now), wall = (double)wall_then.us / 1e6;
     enum status status = STATUS_OK;
     if (tick->first || !tick->valid)
         return STATUS_OK;
     for (int i = 0; i < SLI_COUNT && status == STATUS_OK; i++) {
         double from = now - (wall - tick->from_s), length = tick->to_s - tick->from_s;
+        /* the two clocks are not read at the same instant: a tick begins where the one before has ended */
+        double last = state->evidence.evidence.sli[i].last_tick;
+        if (from < last && last - from < length)
+            from = last;
         if (!state->spec.policy.guardrail[i].used || !tick->has[i] || from < 0 || length <= 0)
             continue;
         status = ticks_give(result, (enum sli)i, from, length, &tick->counts[i], fault);
@@ -41,6 +45,7 @@ enum status scrape_rollout(struct observe_result *result, struct fault *fault)
     struct prometheus_tick *tick = calloc(1, sizeof *tick);
     struct text cursor;
     struct fault source_fault;
+    struct wall_time wall_then = clock_wall(); /* at about state->world.now */
     int64_t since_ms = (state->world.now.us - state->evidence.observed_at.us) / 1000;
     text_init(&cursor, PROMETHEUS_CURSOR_MAX);
     enum status status =
@@ -70,7 +75,7 @@ enum status scrape_rollout(struct observe_result *result, struct fault *fault)
     text_puts(&state->evidence.source_state, text_get(&cursor));
     status = text_status(&state->evidence.source_state);
     if (status == STATUS_OK)
-        status = give_ticks(result, tick, fault);
+        status = give_ticks(result, tick, wall_then, fault);
 out:
     text_free(&cursor);
     free(tick);

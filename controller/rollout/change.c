@@ -60,7 +60,7 @@ static enum status write_route(struct db *db, struct rollout_state *state, const
     if (status != STATUS_OK)
         return status;
     state->route = route;
-    if (route.canary_weight > 0 && route.canary[0] != '\0') {
+    if (route.canary[0] != '\0') {
         evidence_weight(&state->evidence.evidence, state_seconds(state, state->world.now),
                         route.canary_weight, raised);
         /* the weight belongs to the evidence: it is stored here even when no tick stores it */
@@ -193,6 +193,12 @@ static enum status refuse(const struct rule *rule, const struct reason_context *
     return STATUS_CONFLICT;
 }
 
+/* The guardrails that this row has acted on: those it pauses for, or those it only speaks of. */
+static uint32_t acted_on(const struct rule *rule, const struct snapshot *snapshot)
+{
+    return (uint32_t)((rule->need & (facts)1 << FACT_NOTICE) != 0 ? snapshot->notices : snapshot->alarms);
+}
+
 /* What does not change the phase but the operator wants to know: the row's rule and sentence, when they are
  * others. */
 static enum status note(struct db *db, struct rollout_state *state, const struct snapshot *snapshot,
@@ -201,12 +207,14 @@ static enum status note(struct db *db, struct rollout_state *state, const struct
 {
     const struct rule *rule = decision->rule;
     bool same = strcmp(state->row.rule, rule->id) == 0;
-    if (rule->sentence[0] == '\0' || change->verb != VERB_TICK || same)
+    if (rule->sentence[0] == '\0' || change->verb != VERB_TICK)
+        return STATUS_OK;
+    if (same && (rule->effects & EFFECT_ALARM) == 0)
         return STATUS_OK;
     snprintf(state->row.rule, sizeof state->row.rule, "%s", rule->id);
     reason_fill(rule->sentence, context, state->row.reason, sizeof state->row.reason);
     if (rule->effects & EFFECT_ALARM)
-        state->row.alarmed |= (uint32_t)(snapshot->alarms | snapshot->notices);
+        state->row.alarmed |= acted_on(rule, snapshot);
     enum status status = STATUS_OK;
     if (rule->event != NULL)
         status = write_event(db, state, snapshot, rule, change, phase_name(state->row.phase), fault);
@@ -231,7 +239,7 @@ static enum status transit(struct db *db, struct rollout_state *state, const str
         return status;
     move(state, decision);
     if (rule->effects & EFFECT_ALARM)
-        state->row.alarmed |= (uint32_t)(snapshot->alarms | snapshot->notices);
+        state->row.alarmed |= acted_on(rule, snapshot);
     if ((rule->effects & EFFECT_MUTE) == 0) { /* a mute is no reason for being where it is */
         snprintf(state->row.rule, sizeof state->row.rule, "%s", rule->id);
         memcpy(state->row.reason, reason, sizeof reason);

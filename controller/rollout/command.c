@@ -70,7 +70,8 @@ enum status rollout_command(struct db *db, const char *id, const struct rollout_
     const struct rule *rule = NULL;
     char until[CLOCK_TEXT_MAX] = "";
     snprintf(result, ID_MAX, "%s", id);
-    enum status status = state_load(db, id, true, &state, fault);
+    enum status status = command->verb == VERB_ABORT ? state_load_to_leave(db, id, &state, fault)
+                                                     : state_load(db, id, true, &state, fault);
     if (status == STATUS_OK)
         status = check_version(state, command, fault);
     if (status == STATUS_OK && command->verb == VERB_MUTE)

@@ -136,6 +136,8 @@ static void place(const char *name, const struct reason_context *context, char *
         duration_text(snapshot->paused_limit_s, out, size);
     else if (strcmp(name, "alarms") == 0)
         slis_text(snapshot->alarms, out, size);
+    else if (strcmp(name, "failed") == 0)
+        slis_text(snapshot->failed, out, size);
     else if (strcmp(name, "notices") == 0)
         slis_text(snapshot->notices, out, size);
     else if (strcmp(name, "muted") == 0)

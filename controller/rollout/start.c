@@ -219,7 +219,7 @@ static enum status clear_live(struct db *db, const struct rollout_start *start, 
         return conflict(fault, "Wait for it, abort it, or start this one with supersede.",
                         "Rollout %s of %s is live", live, start->service);
     snprintf(said, sizeof said, "superseded by a rollout of %s", start->release);
-    status = state_load(db, live, true, &state, fault);
+    status = state_load_to_leave(db, live, &state, fault);
     if (status == STATUS_OK)
         status = change_run(db, state, &(struct change){.verb = VERB_SUPERSEDE, .actor = actor, .said = said},
                             NULL, fault);

@@ -2,6 +2,7 @@
 #include "rollout/state.h"
 
 #include "base/json.h"
+#include "base/log.h"
 #include "spec/plan.h"
 #include "spec/slos.h"
 
@@ -46,6 +47,9 @@ enum status state_read_documents(struct rollout_state *state, struct fault *faul
         status = spec_read_plan(plan, "", &state->plan, fault);
     if (status == STATUS_OK)
         fill_allowances(&state->slos, &state->spec.policy);
+    else if (status == STATUS_INVALID)
+        status = fault_set(fault, STATUS_INTERNAL, "The frozen documents of rollout %s cannot be read",
+                           state->row.id);
     json_object_put(slos);
     json_object_put(policy);
     json_object_put(plan);
@@ -71,8 +75,16 @@ static enum status read_muted(struct rollout_state *state, struct fault *fault)
     return status;
 }
 
-enum status state_load(struct db *db, const char *id, bool lock, struct rollout_state **out,
-                       struct fault *fault)
+static enum status read_judged(struct db *db, struct rollout_state *state, struct fault *fault)
+{
+    enum status status = state_read_documents(state, fault);
+    if (status == STATUS_OK)
+        status = rollouts_load_evidence(db, state->row.id, &state->evidence, fault);
+    return status;
+}
+
+static enum status load(struct db *db, const char *id, bool lock, bool leaving, struct rollout_state **out,
+                        struct fault *fault)
 {
     struct rollout_state *state = calloc(1, sizeof *state);
     *out = NULL;
@@ -81,14 +93,19 @@ enum status state_load(struct db *db, const char *id, bool lock, struct rollout_
     enum status status =
         lock ? rollouts_lock(db, id, &state->row, fault) : rollouts_read(db, id, &state->row, fault);
     if (status == STATUS_OK)
-        status = state_read_documents(state, fault);
-    if (status == STATUS_OK)
-        status = rollouts_load_evidence(db, id, &state->evidence, fault);
+        status = read_judged(db, state, fault);
+    /* a fault of the content, not of the database */
+    if (status == STATUS_INTERNAL && leaving) {
+        log_event(LOG_ERROR, "rollout", "evidence or documents cannot be read; leaving does not need them",
+                  "rollout", id, "error", fault->detail, NULL);
+        state->bare = true;
+        status = STATUS_OK;
+    }
     if (status == STATUS_OK)
         status = rollouts_world(db, state->row.service, state->row.release, &state->world, fault);
     if (status == STATUS_OK)
         status = routes_current(db, state->row.service, &state->route, fault);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK && !state->bare)
         status = read_muted(state, fault);
     if (status != STATUS_OK) {
         state_free(state);
@@ -96,6 +113,18 @@ enum status state_load(struct db *db, const char *id, bool lock, struct rollout_
     }
     *out = state;
     return STATUS_OK;
+}
+
+enum status state_load(struct db *db, const char *id, bool lock, struct rollout_state **out,
+                       struct fault *fault)
+{
+    return load(db, id, lock, false, out, fault);
+}
+
+enum status state_load_to_leave(struct db *db, const char *id, struct rollout_state **out,
+                                struct fault *fault)
+{
+    return load(db, id, true, true, out, fault);
 }
 
 void state_free(struct rollout_state *state)
@@ -138,6 +167,8 @@ static void find_alarms(struct rollout_state *state, struct snapshot *out)
     for (int i = 0; i < SLI_COUNT; i++) {
         const struct guardrail *guardrail = &state->spec.policy.guardrail[i];
         uint32_t bit = 1u << i;
+        if (guardrail->used && (state->muted & bit) == 0 && state->evidence.evidence.sli[i].failed)
+            out->failed |= bit;
         if (!guardrail->used || guardrail->action == ACTION_ROLLBACK || (state->muted & bit) != 0 ||
             !evidence_alarm(&state->evidence.evidence, &state->spec.policy, (enum sli)i) ||
             (state->row.alarmed & bit) != 0)
@@ -156,7 +187,7 @@ void state_snapshot(struct rollout_state *state, enum verb verb, int32_t new_wei
     struct evidence *evidence = &state->evidence.evidence;
     struct judgement judgement = {.action = JUDGE_CONTINUE};
     (void)verb;
-    if (phase_live(row->phase) && row->phase != PHASE_PENDING)
+    if (phase_live(row->phase) && row->phase != PHASE_PENDING && !state->bare)
         judgement = evidence_judge(evidence, policy, state->muted, row->fix);
 
     memset(out, 0, sizeof *out);
@@ -190,10 +221,12 @@ void state_snapshot(struct rollout_state *state, enum verb verb, int32_t new_wei
     out->lead = judgement.lead;
     out->log_g_rel = judgement.log_g_rel;
     out->log_g_all = judgement.log_g_all;
-    out->proven = evidence_proven(evidence, policy);
+    out->breach_since_s = evidence->breach_since;
+    out->proven = !state->bare && evidence_proven(evidence, policy);
     out->idle = evidence_idle(evidence);
     out->muted = state->muted;
-    find_alarms(state, out);
+    if (!state->bare)
+        find_alarms(state, out);
 }
 
 /* --- as JSON

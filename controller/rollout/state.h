@@ -15,12 +15,17 @@ struct rollout_state {
     struct rollout_world world;
     struct route_row route; /* the service's newest route, whoever wrote it */
     uint32_t muted;         /* guardrails that may not act now (1 << sli) */
+    bool bare;              /* documents and evidence were not read: good for leaving only */
 };
 
 /* Reads rollout `id`; with `lock` it locks service and rollout first. *out is malloc'ed, the caller's
    (state_free); NULL on failure. */
 enum status state_load(struct db *db, const char *id, bool lock, struct rollout_state **out,
                        struct fault *fault) MUST_CHECK;
+/* The same, locked, for abort, rollback and supersede: what cannot be read of documents and evidence does not
+   matter then (law 2: they need neither). */
+enum status state_load_to_leave(struct db *db, const char *id, struct rollout_state **out,
+                                struct fault *fault) MUST_CHECK;
 void state_free(struct rollout_state *state); /* NULL is fine */
 
 /* Parses the frozen documents of state->row into slos, spec and plan. */

@@ -115,6 +115,18 @@ static enum status renew_lease(struct db *db, const struct rollout_state *state,
                         (struct wall_time){state->world.now.us + lease_us}, fault);
 }
 
+/* The database is in another incarnation than when this rollout was last seen: it was restored. */
+static enum status restored(struct db *db, struct rollout_state *state, const struct rule **rule,
+                            struct fault *fault)
+{
+    int64_t version = state->row.row_version;
+    state->row.incarnation = state->world.incarnation;
+    enum status status =
+        change_run(db, state, &(struct change){.verb = VERB_RESTORED, .actor = "serin"}, rule, fault);
+    return status == STATUS_OK && state->row.row_version == version ? rollouts_update(db, &state->row, fault)
+                                                                    : status;
+}
+
 static enum status commit(struct db *db, struct rollout_state *state, const struct observation *observation,
                           const struct rule **rule, struct fault *fault)
 {
@@ -151,6 +163,8 @@ enum status tick_run(struct db *db, const char *id, const struct observation *ob
     if (state->row.row_version != observation->row_version ||
         state->row.lease_epoch != observation->lease_epoch || !phase_live(state->row.phase))
         status = fault_set(fault, STATUS_SUPERSEDED, "Rollout %s has changed since it was observed", id);
+    else if (state->row.incarnation != state->world.incarnation)
+        status = restored(db, state, rule, fault);
     else
         status = commit(db, state, observation, rule, fault);
     state_free(state);

@@ -9,6 +9,8 @@ struct cohort {
     int64_t second, admissions, outcomes, n[SLI_COUNT], k[SLI_COUNT];
     int64_t heard_at; /* s since 1970: when that gateway was last heard; 0 = never */
     bool canary;
+    bool absences; /* of some request that this gateway admitted in this second, to whichever release, nothing
+                      is known */
 };
 
 /* Cohorts of `canary` and `stable` ("" = none) in [from_s, to_s), by second. *out is malloc'ed, the caller's.

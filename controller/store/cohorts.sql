@@ -1,6 +1,7 @@
 -- :name cohorts_read
 SELECT o.bucket_s, o.release, o.admissions, o.outcomes, o.n::text, o.k::text,
-       coalesce(extract(epoch FROM greatest(g.heard_at, g.reported_at)), 0)::bigint
+       coalesce(extract(epoch FROM greatest(g.heard_at, g.reported_at)), 0)::bigint,
+       max(o.admissions - o.outcomes) OVER (PARTITION BY o.bucket_s, o.gateway) > 0
 FROM observations o LEFT JOIN gateways g ON g.service = o.service AND g.instance = o.gateway
 WHERE o.service = $1 AND o.bucket_s >= $2 AND o.bucket_s < $3 AND o.release IN ($4::text, $5::text)
 ORDER BY o.bucket_s

@@ -285,7 +285,7 @@ static enum status connect_now(struct db *db, const char *conninfo, struct fault
 static const char session[] =
     "SET synchronous_commit = on; SET TimeZone = 'UTC'; SET DateStyle = 'ISO';"
     "SET application_name = 'serind'; SET statement_timeout = '30s';"
-    "SET idle_in_transaction_session_timeout = '30s'; SET client_min_messages = warning;"
+    "SET idle_in_transaction_session_timeout = '10s'; SET client_min_messages = warning;"
     "SET bytea_output = 'hex'; SET extra_float_digits = 3; SET IntervalStyle = 'iso_8601'";
 
 enum status db_open(const char *conninfo, int64_t timeout_ms, struct db **out, struct fault *fault)

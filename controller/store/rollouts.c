@@ -54,6 +54,7 @@ static enum status read_row(const struct db_rows *rows, struct rollout_row *row,
     row->row_version = db_get_integer(rows, 0, 23);
     row->lease_epoch = db_get_integer(rows, 0, 24);
     copy(row->retry_of, sizeof row->retry_of, rows, 25);
+    row->incarnation = db_get_integer(rows, 0, 26);
     if (text_status(&row->plan) || text_status(&row->policy) || text_status(&row->slos) ||
         text_status(&row->muted))
         return fault_set(fault, STATUS_NO_MEMORY, "Out of memory");
@@ -97,6 +98,17 @@ enum status rollouts_lock_service(struct db *db, const char *service, struct fau
         status = fault_set(fault, STATUS_NOT_FOUND, "There is no service %s", service);
         fault_next(fault, "List them with 'serin service list', or create it.");
     }
+    db_rows_free(rows);
+    return status;
+}
+
+enum status rollouts_try_lock_service(struct db *db, const char *service, bool *locked, struct fault *fault)
+{
+    struct db_params params = {.count = 0};
+    struct db_rows *rows = NULL;
+    db_text(&params, service);
+    enum status status = db_run(db, &sql_service_try_lock, &params, &rows, fault);
+    *locked = status == STATUS_OK && db_rows_count(rows) == 1;
     db_rows_free(rows);
     return status;
 }
@@ -180,6 +192,7 @@ enum status rollouts_update(struct db *db, struct rollout_row *row, struct fault
     db_text(&params, text_get(&row->muted));
     time_or_null(&params, row->ended_at);
     db_integer(&params, row->row_version);
+    db_integer(&params, row->incarnation);
     struct db_rows *rows = NULL;
     enum status status = db_run(db, &sql_rollout_update, &params, &rows, fault);
     if (status == STATUS_OK && db_rows_affected(rows) != 1)
@@ -231,6 +244,7 @@ enum status rollouts_world(struct db *db, const char *service, const char *relea
         utf8_trim(out->freeze_reason);
         out->corpora_ready = db_get_bool(rows, 0, 2);
         out->clock_rate = db_get_number(rows, 0, 3);
+        out->incarnation = db_get_integer(rows, 0, 4);
     }
     db_rows_free(rows);
     return status;

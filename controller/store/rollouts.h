@@ -24,6 +24,7 @@ struct rollout_row {
     uint32_t alarmed;
     struct text muted; /* JSON array; owned */
     int64_t row_version, lease_epoch;
+    int64_t incarnation; /* of the routes' history, when it was last seen */
     char retry_of[ID_MAX];
 };
 
@@ -38,6 +39,9 @@ enum status rollouts_read(struct db *db, const char *id, struct rollout_row *row
                           struct fault *fault) MUST_CHECK;
 /* Locks the service row. NOT_FOUND if there is none. */
 enum status rollouts_lock_service(struct db *db, const char *service, struct fault *fault) MUST_CHECK;
+/* Locks it if nobody else has; *locked says whether. */
+enum status rollouts_try_lock_service(struct db *db, const char *service, bool *locked,
+                                      struct fault *fault) MUST_CHECK;
 /* Id of the live rollout of a service, "" = none. */
 enum status rollouts_live(struct db *db, const char *service, char id[ID_MAX],
                           struct fault *fault) MUST_CHECK;
@@ -62,7 +66,8 @@ struct rollout_world {
     struct wall_time now;
     bool frozen, corpora_ready;
     char freeze_reason[ROLLOUT_REASON_MAX];
-    double clock_rate; /* seconds of serin_now() a real second; 1 but for tests */
+    int64_t incarnation; /* of the routes' history now */
+    double clock_rate;   /* seconds of serin_now() a real second; 1 but for tests */
 };
 enum status rollouts_world(struct db *db, const char *service, const char *release, struct rollout_world *out,
                            struct fault *fault) MUST_CHECK;

@@ -4,31 +4,35 @@ SELECT service FROM rollouts WHERE id = $1
 -- :name service_lock
 SELECT name, sticky FROM services WHERE name = $1 FOR UPDATE
 
+-- :name service_try_lock
+SELECT name FROM services WHERE name = $1 FOR UPDATE SKIP LOCKED
+
 -- :name rollout_live
 SELECT id FROM rollouts WHERE service = $1 AND phase IN ('pending', 'progressing', 'paused', 'baking')
 
 -- :name rollout_lock
 SELECT id, service, release, coalesce(stable, ''), phase, coalesce(resume_phase, phase), step, canary_weight, plan::text,
        policy::text, slos::text, salt, fix, unproven, rule, reason, created_at, phase_since, step_entered_at, step_since,
-       blind_since, alarmed, muted::text, row_version, lease_epoch, coalesce(retry_of, '')
+       blind_since, alarmed, muted::text, row_version, lease_epoch, coalesce(retry_of, ''), incarnation
 FROM rollouts WHERE id = $1 FOR UPDATE
 
 -- :name rollout_read
 SELECT id, service, release, coalesce(stable, ''), phase, coalesce(resume_phase, phase), step, canary_weight, plan::text,
        policy::text, slos::text, salt, fix, unproven, rule, reason, created_at, phase_since, step_entered_at, step_since,
-       blind_since, alarmed, muted::text, row_version, lease_epoch, coalesce(retry_of, '')
+       blind_since, alarmed, muted::text, row_version, lease_epoch, coalesce(retry_of, ''), incarnation
 FROM rollouts WHERE id = $1
 
 -- :name rollout_insert
 INSERT INTO rollouts (id, service, release, stable, phase, plan, policy, slos, salt, fix, retry_of, created_at, created_by,
-                      rule, reason, phase_since)
-VALUES ($1, $2, $3, $4, 'pending', $5::jsonb, $6::jsonb, $7::jsonb, $8, $9, $10, $11::timestamptz, $12, $13, $14, $11::timestamptz)
+                      rule, reason, phase_since, incarnation)
+VALUES ($1, $2, $3, $4, 'pending', $5::jsonb, $6::jsonb, $7::jsonb, $8, $9, $10, $11::timestamptz, $12, $13, $14, $11::timestamptz,
+        (SELECT incarnation FROM route_rev))
 
 -- :name rollout_update
 UPDATE rollouts
 SET phase = $2, resume_phase = $3, step = $4, canary_weight = $5, unproven = $6, rule = $7, reason = $8,
     phase_since = $9, step_entered_at = $10, step_since = $11, blind_since = $12, alarmed = $13, muted = $14::jsonb,
-    ended_at = $15, row_version = row_version + 1
+    ended_at = $15, incarnation = $17, row_version = row_version + 1
 WHERE id = $1 AND row_version = $16
 
 -- Rollouts to work on: those of this owner, and those whose lease is over. Skips what another transaction holds.
@@ -37,7 +41,7 @@ WITH due AS (
     SELECT id FROM rollouts
     WHERE phase IN ('pending', 'progressing', 'paused', 'baking')
       AND (lease_owner = $1::text OR lease_owner IS NULL OR lease_until < clock_timestamp())
-    ORDER BY id LIMIT $3 FOR UPDATE SKIP LOCKED
+    ORDER BY lease_until NULLS FIRST, id LIMIT $3 FOR UPDATE SKIP LOCKED
 )
 UPDATE rollouts r
 SET lease_epoch = r.lease_epoch + CASE WHEN r.lease_owner IS NOT DISTINCT FROM $1::text AND r.lease_until >= clock_timestamp()
@@ -54,7 +58,8 @@ WHERE lease_owner = $1 AND phase IN ('pending', 'progressing', 'paused', 'baking
 SELECT serin_now(),
        (SELECT reason FROM freezes WHERE lifted_at IS NULL),
        release_ready($1::text, $2::text),
-       (SELECT rate FROM clock)
+       (SELECT rate FROM clock),
+       (SELECT incarnation FROM route_rev)
 
 -- :name rollout_bake
 INSERT INTO bakes (service, release, rollout, at) VALUES ($1, $2, $3, $4)

@@ -11,7 +11,12 @@ SELECT r.rev, r.incarnation, serin_now(), (SELECT rate FROM clock),
             WHERE phase IN ('pending', 'progressing', 'paused', 'baking'))))
 FROM route_rev r
 
+-- Leases on canary weight end with it: stable alone is served until each rollout was paused.
 -- :name snapshot_new_incarnation
+WITH lapsed AS (
+    UPDATE route_state SET valid_until = serin_now()
+    WHERE valid_until > serin_now() AND (SELECT incarnation FROM route_rev) <= $1
+)
 UPDATE route_rev SET incarnation = greatest(incarnation, $1) + 1 WHERE incarnation <= $1
 
 -- :name snapshot_incarnation

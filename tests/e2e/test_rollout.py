@@ -234,6 +234,31 @@ def test_service_rollback_goes_back_release_by_release(world):
     assert client.get(f"/v1/rollouts/{rollout}")["phase"] == "rolled_back"
 
 
+def test_rollback_passes_a_rollout_that_does_not_serve_and_releases_that_were_left(world):
+    client = world.client()
+    service(client, "further", releases=("v1", "v2", "v3", "v4"))
+    first_release(client, "further")
+
+    def promote(name):
+        rollout = start(client, "further", name, allow_no_gateway=True)
+        client.post(f"/v1/rollouts/{rollout}/promote", {"full": True})
+    promote("v2")
+    assert client.post("/v1/services/further/rollback")["stable"] == "v1"
+    promote("v3")
+    # v2 was left by on-call: the last good one is v1
+    assert client.post("/v1/services/further/rollback")["stable"] == "v1"
+    promote("v2")  # baked anew: good again
+    client.post("/v1/freeze", {"reason": "test"})
+    client.delete("/v1/freeze")
+    pending = start(client, "further", "v4", allow_no_gateway=True)
+    client.post(f"/v1/rollouts/{pending}/pause")
+    if client.get(f"/v1/rollouts/{pending}")["weight"] == 0:
+        # nothing of v4 serves: the rollback must leave v2
+        result = client.post("/v1/services/further/rollback")
+        assert result["stable"] == "v1" and result["left"] == "v2" and result["rollout"] == pending
+    assert client.get(f"/v1/services/further")["live_rollout"] in (None, pending)
+
+
 def test_start_to_finish_takes_no_step_without_data(world):
     """No reports: the canary stays where it is, blind, and is paused after the blind time."""
     client = world.client()

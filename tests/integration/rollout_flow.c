@@ -170,6 +170,60 @@ Test(rollout_flow, law4_a_gateway_that_died_is_dropped_in_both_arms, .init = ope
     free(id);
 }
 
+Test(rollout_flow, law4_blindness_lasts_through_turns_without_a_new_second, .init = open_world,
+     .fini = close_world)
+{
+    char *id = begin();
+    run(id, 2, 20, 95, 2, 5, 0);
+    /* one of two gateways has died with a fifth of the requests open; the other reports on */
+    for (int second = 20; second < 120; second++) {
+        world_count(&world, second, "v1", 80, 1);
+        world_count(&world, second, "v2", 5, 0);
+        world_sql(&world,
+                  "INSERT INTO observations (service, bucket_s, release, gateway, admissions, outcomes, n, "
+                  "k, late, sums, "
+                  "summed) SELECT service, bucket_s, release, 'dead', 20, 0, array_fill(0, '{11}'), "
+                  "array_fill(0, '{11}'), "
+                  "late, sums, summed FROM observations WHERE release = 'v1' AND gateway = 'gw' ORDER BY "
+                  "bucket_s DESC "
+                  "LIMIT 1");
+        for (int half = 0; half < 2; half++) { /* two turns in each second */
+            world_at(&world, second + 4 + half * 0.5);
+            world_gateway_applies(&world);
+            world_tick(&world, id);
+        }
+    }
+    cr_expect_str_eq(field(id, "phase"), "paused");
+    cr_expect_str_eq(field(id, "rule"), "blind.pause");
+    free(id);
+}
+
+Test(rollout_flow, law4_a_silent_gateway_is_dropped_with_what_it_did_report, .init = open_world,
+     .fini = close_world)
+{
+    char *id = begin();
+    struct fault fault = {0};
+    struct rollout_state *state = NULL;
+    /* the dead gateway reported all of stable's requests, and half of the canary's before it died */
+    for (int second = 2; second < 12; second++) {
+        world_count(&world, second, "v1", 50, 1);
+        world_count(&world, second, "v2", 20, 2);
+        world_sql(&world,
+                  "UPDATE observations SET gateway = 'dead', admissions = admissions + CASE release WHEN "
+                  "'v2' THEN 20 "
+                  "ELSE 0 END WHERE gateway = 'gw'");
+    }
+    world_at(&world, 40);
+    world_gateway_applies(&world);
+    world_tick(&world, id);
+    cr_assert_eq(state_load(world.db, id, false, &state, &fault), STATUS_OK);
+    const struct sli_evidence *refusal = &state->evidence.evidence.sli[SLI_REFUSAL];
+    cr_expect_eq(refusal->total.n_c + refusal->open.n_c, 0);
+    cr_expect_eq(refusal->total.n_b + refusal->open.n_b, 0, "both arms, or the comparison is biased");
+    state_free(state);
+    free(id);
+}
+
 Test(rollout_flow, law5_a_breach_in_both_arms_blames_nobody, .init = open_world, .fini = close_world)
 {
     char *id = begin();

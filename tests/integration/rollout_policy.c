@@ -184,3 +184,113 @@ Test(rollout_policy, too_little_error_budget_refuses_a_start_but_not_a_fix, .fin
     cr_expect_eq(rollout_start(world.db, &start, "tester", id, &fault), STATUS_OK, "%s", fault.detail);
     cr_assert_eq(db_commit(world.db, &fault), STATUS_OK);
 }
+
+Test(rollout_policy, a_fail_that_only_pauses_still_stops_every_promotion, .fini = close_world)
+{
+    struct fault fault = {0};
+    char result[ID_MAX];
+    open_with(",\"action\":\"pause\"", "");
+    char *id = begin("v2");
+    run(id, 2, 30, 5, 3);
+    cr_assert_str_eq(field(id, "rule"), "alarm.pause");
+    enum verb verbs[] = {VERB_RESUME, VERB_PROMOTE}; /* into the bake, by hand */
+    for (int i = 0; i < 2; i++) {
+        struct rollout_command command = {.verb = verbs[i]};
+        db_deadline(world.db, clock_mono_after_ms(clock_mono(), 10000));
+        cr_assert_eq(db_begin(world.db, &fault), STATUS_OK);
+        cr_assert_eq(rollout_command(world.db, id, &command, "tester", result, &fault), STATUS_OK, "%s",
+                     fault.detail);
+        cr_assert_eq(db_commit(world.db, &fault), STATUS_OK);
+    }
+    run(id, 30, 120, 50, 1);
+    cr_expect_str_eq(field(id, "phase"), "baking", "%s", field(id, "reason"));
+    cr_expect_str_eq(field(id, "rule"), "hold.failed");
+    free(id);
+}
+
+Test(rollout_policy, leaving_needs_no_evidence_that_can_be_read, .fini = close_world)
+{
+    open_with("", "");
+    char *id = begin("v2"), result[ID_MAX], left[NAME_MAX_LENGTH + 1];
+    struct fault fault = {0};
+    for (int i = 0; i < 2; i++) {
+        world_sql(&world, "UPDATE rollout_evidence SET state = '\\xdeadbeef'");
+        db_deadline(world.db, clock_mono_after_ms(clock_mono(), 10000));
+        cr_assert_eq(db_begin(world.db, &fault), STATUS_OK);
+        if (i == 0)
+            cr_expect_eq(rollout_command(world.db, id, &(struct rollout_command){.verb = VERB_ABORT},
+                                         "tester", result, &fault),
+                         STATUS_OK, "%s", fault.detail);
+        else
+            cr_expect_eq(rollout_rollback(world.db, "chat", NULL, NULL, "tester", left, result, &fault),
+                         STATUS_OK, "%s", fault.detail);
+        cr_assert_eq(db_commit(world.db, &fault), STATUS_OK);
+        cr_expect_str_eq(field(id, "phase"), i == 0 ? "aborted" : "rolled_back");
+        cr_expect_str_eq(world_text(&world, "SELECT canary_weight FROM routes ORDER BY epoch DESC LIMIT 1"),
+                         "0");
+        free(id);
+        id = i == 0 ? begin("v3") : NULL;
+    }
+}
+
+Test(rollout_policy, a_restored_database_pauses_what_was_live, .fini = close_world)
+{
+    open_with("", "");
+    char *id = begin("v2");
+    run(id, 2, 10, 5, 0);
+    world_sql(&world, "UPDATE route_rev SET incarnation = incarnation + 1");
+    world_tick(&world, id);
+    cr_expect_str_eq(field(id, "phase"), "paused");
+    cr_expect_str_eq(field(id, "rule"), "restored");
+    cr_expect_str_eq(
+        world_text(&world, "SELECT stable || ' ' || canary_weight FROM routes ORDER BY epoch DESC LIMIT 1"),
+        "v1 0");
+    cr_expect_str_eq(world_tick(&world, id), "paused", "once");
+    free(id);
+}
+
+Test(rollout_policy, superseding_a_first_release_leaves_it_serving, .fini = close_world)
+{
+    struct fault fault = {0};
+    char result[ID_MAX];
+    open_with("", "");
+    world_sql(&world, "INSERT INTO routes (service, epoch, written_at) VALUES ('chat', 2, serin_now())");
+    world_sql(&world, "UPDATE route_state SET epoch = 2");
+    char *id = begin("v2");
+    struct rollout_start start = {
+        .service = "chat", .release = "v3", .allow_no_gateway = true, .supersede = true};
+    db_deadline(world.db, clock_mono_after_ms(clock_mono(), 10000));
+    cr_assert_eq(db_begin(world.db, &fault), STATUS_OK);
+    cr_assert_eq(rollout_start(world.db, &start, "tester", result, &fault), STATUS_OK, "%s", fault.detail);
+    cr_assert_eq(db_commit(world.db, &fault), STATUS_OK);
+    cr_expect_str_eq(field(id, "phase"), "aborted");
+    cr_expect_str_eq(
+        world_text(&world, "SELECT canary || ' ' || canary_weight FROM routes ORDER BY epoch DESC LIMIT 1"),
+        "v2 10000");
+    world_tick(&world, result);
+    cr_expect_str_eq(
+        world_text(&world, "SELECT canary || ' ' || canary_weight FROM routes ORDER BY epoch DESC LIMIT 1"),
+        "v3 10000");
+    free(id);
+}
+
+Test(rollout_policy, every_notice_is_told, .fini = close_world)
+{
+    world_open(&world, "{\"refusal\":{\"objective\":90},\"content_filter\":{\"objective\":90}}",
+               "{\"guardrails\":{\"refusal\":{\"maturity\":\"2s\",\"action\":\"notify\",\"budget_share\":0},"
+               "\"content_filter\":{\"maturity\":\"2s\",\"action\":\"notify\",\"budget_share\":0}},\"blind\":"
+               "\"1h\"," STEPS "}");
+    char *id = begin("v2");
+    for (int second = 2; second < 60; second++) {
+        world_count(&world, second, "v1", 95, 2);
+        world_count(&world, second, "v2", 5, 3);
+        world_sql(&world, "UPDATE observations SET n[2] = n[1], k[2] = k[1] WHERE release = 'v1' OR %d > 20",
+                  second);
+        world_at(&world, second + 4);
+        world_gateway_applies(&world);
+        world_tick(&world, id);
+    }
+    cr_expect_str_eq(world_text(&world, "SELECT alarmed FROM rollouts WHERE id = '%s'", id), "3");
+    cr_expect_str_eq(world_text(&world, "SELECT count(*) FROM events WHERE type = 'rollout.noticed'"), "2");
+    free(id);
+}

@@ -133,7 +133,7 @@ Test(cli_commands, explain)
     HAS(run.out, "The evidence says: continue");
     HAS(run.out, "- proof for refusal");
     HAS(run.out, "behind: gw-2");
-    HAS(run.out, "53.2 requests a second");
+    HAS(run.out, "53 requests a second");
 }
 
 Test(cli_commands, following_ends_as_the_rollout_does)

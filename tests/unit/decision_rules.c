@@ -43,7 +43,7 @@ static facts looked_at(enum phase phase, enum verb verb)
 static void hold_laws(const struct rule *rule, enum phase phase, enum verb verb, facts known)
 {
     bool missing = HAS(known, BLIND) || HAS(known, ATTRIBUTING) || HAS(known, SHARED) || HAS(known, BUDGET) ||
-                   HAS(known, WORSE) || HAS(known, CEILING) || HAS(known, SHARED_CAUSE);
+                   HAS(known, WORSE) || HAS(known, CEILING) || HAS(known, SHARED_CAUSE) || HAS(known, FAILED);
     if (verb == VERB_TICK && (rule->effects & advancing) != 0 && phase != PHASE_PENDING) {
         cr_assert(!missing, "%s advances on missing or bad evidence", rule->id);
         cr_assert(!HAS(known, FROZEN), "%s advances while frozen", rule->id);
