@@ -130,8 +130,17 @@ enum MHD_Result request_handle(void *argument, struct MHD_Connection *connection
     struct request *request = *context;
     (void)version;
     if (request == NULL) {
-        *context = request_new(argument, connection, url, method);
-        return *context != NULL ? MHD_YES : MHD_NO;
+        request = *context = request_new(argument, connection, url, method);
+        if (request == NULL)
+            return MHD_NO;
+        /* libmicrohttpd 0.9.75 turns for ever over a chunk's line that does not end, and asks nobody for a
+         * token */
+        if (MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_TRANSFER_ENCODING) !=
+            NULL)
+            return answer_refusal(request, STATUS_MALFORMED,
+                                  "A body without Content-Length is not taken here",
+                                  "Send the body in one piece, with a Content-Length.");
+        return MHD_YES;
     }
     if (*upload_size > 0) {
         size_t length = *upload_size;

@@ -354,19 +354,26 @@ static void on_mhd_log(void *argument, const char *format, va_list arguments)
     log_event(LOG_DEBUG, "gateway", "http", "message", line, NULL);
 }
 
+static size_t keep_escapes(void *context, struct MHD_Connection *connection, char *text)
+{
+    (void)context, (void)connection;
+    return strlen(text);
+}
+
 static enum status start_daemon(struct gateway_thread *thread, int listen_fd, size_t connections,
                                 struct fault *fault)
 {
     int own = fcntl(listen_fd, F_DUPFD_CLOEXEC, 0);
     if (own < 0)
         return fault_set(fault, STATUS_INTERNAL, "Cannot share the listening socket: %s", strerror(errno));
+    /* names need no escapes, and an escaped NUL must not end a path */
     thread->daemon = MHD_start_daemon(
         MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, request_handle, thread,
         MHD_OPTION_EXTERNAL_LOGGER, on_mhd_log, NULL, MHD_OPTION_LISTEN_SOCKET, own,
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)connections, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         (size_t)POOL_BYTES, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_TIMEOUT_S,
         MHD_OPTION_NOTIFY_COMPLETED, request_completed, thread, MHD_OPTION_NOTIFY_CONNECTION,
-        auth_notify_connection, NULL, MHD_OPTION_END);
+        auth_notify_connection, NULL, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_END);
     if (thread->daemon == NULL) {
         close(own);
         return fault_set(fault, STATUS_INTERNAL, "The HTTP server of the gateway port could not be started");

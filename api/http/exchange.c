@@ -19,11 +19,20 @@ enum {
 
 #define MAGIC UINT32_C(0x73657278)
 
+/* A connection holds a place for the request that has begun on it: libmicrohttpd does not tell the end of one
+   whose query or cookies do not fit into its memory, but of the connection it always does. */
+static struct exchange **place_of(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info != NULL ? info->socket_context : NULL;
+}
+
 void *exchange_begin(void *context, const char *uri, struct MHD_Connection *connection)
 {
     const struct exchange_door *door = context;
-    (void)connection;
-    struct exchange *exchange = calloc(1, sizeof *exchange);
+    struct exchange **place = place_of(connection);
+    struct exchange *exchange = place != NULL ? calloc(1, sizeof *exchange) : NULL;
     if (exchange == NULL) {
         return NULL;
     }
@@ -41,6 +50,8 @@ void *exchange_begin(void *context, const char *uri, struct MHD_Connection *conn
     exchange->shared = door->shared;
     exchange->began = clock_mono();
     exchange->request.local = door->local;
+    exchange->place = place;
+    *place = exchange;
     text_init(&exchange->body, door->shared->options.body_max);
     pthread_mutex_lock(&door->shared->lock);
     door->shared->open++;
@@ -48,15 +59,8 @@ void *exchange_begin(void *context, const char *uri, struct MHD_Connection *conn
     return exchange;
 }
 
-void exchange_end(void *context, struct MHD_Connection *connection, void **held,
-                  enum MHD_RequestTerminationCode code)
+static void end(struct exchange *exchange)
 {
-    struct exchange *exchange = *held;
-    (void)context, (void)connection, (void)code;
-    *held = NULL;
-    if (exchange == NULL || exchange->magic != MAGIC) {
-        return;
-    }
     struct exchange_shared *shared = exchange->shared;
     if (exchange->authenticated && shared->options.release != NULL) {
         shared->options.release(shared->options.context, exchange->request.principal);
@@ -68,12 +72,40 @@ void exchange_end(void *context, struct MHD_Connection *connection, void **held,
     text_free(&exchange->body);
     free(exchange->path);
     free(exchange->uri);
+    *exchange->place = NULL;
     exchange->magic = 0;
     free(exchange);
     pthread_mutex_lock(&shared->lock);
     shared->open--;
     pthread_cond_broadcast(&shared->changed);
     pthread_mutex_unlock(&shared->lock);
+}
+
+void exchange_end(void *context, struct MHD_Connection *connection, void **held,
+                  enum MHD_RequestTerminationCode code)
+{
+    struct exchange *exchange = *held;
+    (void)context, (void)connection, (void)code;
+    *held = NULL;
+    if (exchange != NULL && exchange->magic == MAGIC) {
+        end(exchange);
+    }
+}
+
+void exchange_connection(void *context, struct MHD_Connection *connection, void **held,
+                         enum MHD_ConnectionNotificationCode code)
+{
+    struct exchange **place = *held;
+    (void)context, (void)connection;
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        *held = calloc(1, sizeof *place);
+        return;
+    }
+    if (place != NULL && *place != NULL) {
+        end(*place);
+    }
+    free(place);
+    *held = NULL;
 }
 
 /* Marks that code of ours or of a handler runs; false if the server is about to stop. */

@@ -30,6 +30,7 @@ enum { EXCHANGE_HEADERS_MAX = 64, EXCHANGE_JOINED_MAX = 8 };
 struct exchange {
     uint32_t magic;
     struct exchange_shared *shared;
+    struct exchange **place; /* where its connection holds it */
     struct mono_time began;
     char *uri; /* owned; cut at the question mark */
     char *raw_query;
@@ -57,6 +58,8 @@ enum MHD_Result exchange_continue(void *context, struct MHD_Connection *connecti
                                   size_t *data_length, void **exchange);
 void exchange_end(void *context, struct MHD_Connection *connection, void **exchange,
                   enum MHD_RequestTerminationCode code);
+void exchange_connection(void *context, struct MHD_Connection *connection, void **place,
+                         enum MHD_ConnectionNotificationCode code);
 
 /* Reads the header and decides. OK: read the body and call the handler; else the fault is what to answer. */
 enum status exchange_check(struct exchange *exchange, struct MHD_Connection *connection,

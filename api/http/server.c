@@ -63,7 +63,8 @@ static bool open_door(struct door *door, struct exchange_shared *shared, int fd,
         MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, shared->options.connections_max,
         MHD_OPTION_CONNECTION_TIMEOUT, shared->options.idle_s, MHD_OPTION_URI_LOG_CALLBACK, exchange_begin,
         &door->context, MHD_OPTION_NOTIFY_COMPLETED, exchange_end, &door->context,
-        MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
+        MHD_OPTION_NOTIFY_CONNECTION, exchange_connection, &door->context, MHD_OPTION_UNESCAPE_CALLBACK,
+        keep_escapes, NULL, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return door->daemon != NULL;
 }

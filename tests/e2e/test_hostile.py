@@ -201,10 +201,7 @@ def test_chunks_that_are_wrong(target, port):
     assert refused(target, port, post(target, port, pieces, chunked), allowed=(200,)) in ([[422]] if port == "control" else [[200], [400]])
 
 
-SPINS = pytest.param("gateway", marks=pytest.mark.xfail(strict=True, reason="the library turns for ever: refuse chunked bodies at the header"))
-
-
-@pytest.mark.parametrize("port", ["control", SPINS])
+@pytest.mark.parametrize("port", PORTS)
 def test_the_line_of_a_chunk_that_does_not_end(own_world, port):
     """Nobody needs a token for this. The connection ends, and costs no more than others do."""
     world = own_world().start()
@@ -297,10 +294,7 @@ def test_ways_out_of_a_path(target, port):
         refused(target, port, get(target, port, at=path(port) + query), allowed=(200,))
 
 
-NUL = pytest.param("gateway", marks=pytest.mark.xfail(strict=True, reason="the library decodes %00 and the path ends there"))
-
-
-@pytest.mark.parametrize("port", ["control", NUL])
+@pytest.mark.parametrize("port", PORTS)
 def test_a_nul_in_a_path_is_not_its_end(target, port):
     for tail in (b"%00", b"%00.json", b"%00/../x", b"/%00"):
         assert 400 <= talk_status(target, port, get(target, port, at=path(port) + tail)) < 500, tail
@@ -419,6 +413,18 @@ def test_who_hangs_up_in_the_middle_is_forgotten(target, port):
     finally:
         for connection in gone:
             connection.close()
+
+
+@pytest.mark.parametrize("port", PORTS)
+def test_what_does_not_fit_into_a_connection_is_forgotten_with_it(own_world, port):
+    """A query or cookies that the library has no room for: closed, and nothing of it is waited for at the end."""
+    world = own_world().start()
+    for data in (b"GET /?" + b"&" * 3000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", b"GET / HTTP/1.1\r\nHost: x\r\nCookie: " + b"a=b; " * 600 + b"\r\n\r\n"):
+        for _ in range(5):
+            assert refused(world, port, data) in ([], [431], [414], [400], [404])
+    began = time.monotonic()
+    assert world.daemon.stop() == 0
+    assert time.monotonic() - began < 3
 
 
 def test_more_connections_than_there_may_be(target):
