@@ -125,3 +125,7 @@ endforeach()
 include(${CMAKE_SOURCE_DIR}/tests/unit/decision_purity_test.cmake)
 include(${CMAKE_SOURCE_DIR}/tests/sim/sim.cmake)
 include(${CMAKE_SOURCE_DIR}/tests/bench/bench.cmake)
+
+# The handbook names the rules and settings that the code has.
+add_test(NAME handbook_rules COMMAND ${CMAKE_COMMAND} -P ${CMAKE_SOURCE_DIR}/tests/unit/handbook_rules.cmake)
+set_tests_properties(handbook_rules PROPERTIES TIMEOUT 60 LABELS unit)

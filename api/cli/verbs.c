@@ -63,7 +63,11 @@ static int run_abort(struct cli *cli, struct args *args)
 
 static int run_retry(struct cli *cli, struct args *args)
 {
-    return command(cli, args, "retry", json_object_new_object());
+    struct json_object *body = json_object_new_object();
+    if (args_has(args, "allow-no-gateway")) {
+        cli_add(&body, "allow_no_gateway", json_object_new_boolean(true));
+    }
+    return command(cli, args, "retry", body);
 }
 
 static int run_promote(struct cli *cli, struct args *args)
@@ -126,6 +130,8 @@ static int run_mute(struct cli *cli, struct args *args)
     }
 
 static const struct args_option reason_options[] = {REASON, {0}};
+static const struct args_option retry_options[] = {
+    {"allow-no-gateway", 0, ARGS_FLAG, NULL, "also when no gateway is polling"}, REASON, {0}};
 static const struct args_option promote_options[] = {
     {"full", 0, ARGS_FLAG, NULL, "skip all steps that are left, not only this one"}, REASON, {0}};
 static const struct args_option mute_options[] = {
@@ -140,7 +146,7 @@ const struct command verb_commands[] = {
     {"rollout abort", "ID|SERVICE", "all traffic back to stable, now",
      "Works in every phase. Does not quarantine.", reason_options, 1, 1, run_abort},
     {"rollout retry", "ID|SERVICE", "start the same release and plan anew",
-     "Of a service: its live rollout, else the newest.", reason_options, 1, 1, run_retry},
+     "Of a service: its live rollout, else the newest.", retry_options, 1, 1, run_retry},
     {"rollout set-weight", "ID|SERVICE WEIGHT", "lower the canary's weight",
      "WEIGHT is a percentage: 2.5% or 2.5. It can only go down.", reason_options, 2, 2, run_set_weight},
     {"rollout mute", "ID|SERVICE SLI --until WHEN --reason TEXT",

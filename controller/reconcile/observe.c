@@ -50,22 +50,25 @@ static void span(const struct rollout_state *state, int64_t now_s, int64_t *from
         *to = *from + BUCKETS_PER_TICK;
 }
 
-/* Adds one row to an SLI's counts of its second. An outcome that is absent at its age: bad for a deadline
-   SLI, good for the others where they are measured at all, if the gateway has reported since; if it has not,
-   the row is dropped in both arms (every row of that gateway in that second is judged alike). */
+/* Adds one row to an SLI's counts of its second.
+   What came after its maturity and is known all the same, because it is read late (after an outage), counts
+   as what it was. An outcome that is absent at its age: bad for a deadline SLI, good for the others where
+   they are measured at all, if the gateway has reported since; if it has not, its whole second is dropped, in
+   both arms. */
 static void add_cohort(const struct cohort *cohort, enum sli sli, int64_t maturity_s, struct counts *counts)
 {
-    int64_t n = cohort->n[sli], k = cohort->k[sli];
-    int64_t absent = cohort->admissions - cohort->outcomes;
-    if (cohort->absences && cohort->heard_at < cohort->second + 1 + maturity_s)
+    int64_t n = cohort->n[sli], k = cohort->k[sli], late = cohort->late[sli];
+    int64_t absent = cohort->admissions - cohort->outcomes - cohort->late_outcomes;
+    if (cohort->absences && cohort->reported_at < cohort->second + 1 + maturity_s)
         return;
-    if (absent > 0) {
-        if (sli_deadline(sli)) {
-            n += absent;
-            k += absent;
-        } else if (n > 0) {
-            n += absent;
-        }
+    if (n > 0 || late > 0)
+        n += late > cohort->late_outcomes ? late : cohort->late_outcomes;
+    k += late;
+    if (absent > 0 && sli_deadline(sli)) {
+        n += absent;
+        k += absent;
+    } else if (absent > 0 && n > 0) {
+        n += absent;
     }
     if (cohort->canary) {
         counts->n_c += n;

@@ -136,7 +136,8 @@ static struct json_object *event_data(const struct rollout_state *state, const s
 
 static enum status write_event(struct db *db, const struct rollout_state *state,
                                const struct snapshot *snapshot, const struct rule *rule,
-                               const struct change *change, const char *from_phase, struct fault *fault)
+                               const struct change *change, const char *from_phase, const char *reason,
+                               struct fault *fault)
 {
     char id[ID_MAX];
     struct json_object *data = event_data(state, snapshot, rule, change, from_phase);
@@ -148,7 +149,7 @@ static enum status write_event(struct db *db, const struct rollout_state *state,
                           .release = state->row.release,
                           .rule = rule->id,
                           .actor = change->actor,
-                          .reason = state->row.reason,
+                          .reason = reason,
                           .data = data};
     enum status status = events_append(db, &event, id, fault);
     json_object_put(data);
@@ -217,7 +218,8 @@ static enum status note(struct db *db, struct rollout_state *state, const struct
         state->row.alarmed |= acted_on(rule, snapshot);
     enum status status = STATUS_OK;
     if (rule->event != NULL)
-        status = write_event(db, state, snapshot, rule, change, phase_name(state->row.phase), fault);
+        status = write_event(db, state, snapshot, rule, change, phase_name(state->row.phase),
+                             state->row.reason, fault);
     return status == STATUS_OK ? rollouts_update(db, &state->row, fault) : status;
 }
 
@@ -249,7 +251,7 @@ static enum status transit(struct db *db, struct rollout_state *state, const str
     if (status == STATUS_OK && (rule->effects & EFFECT_ROUTE_PROMOTE))
         status = rollouts_add_bake(db, &state->row, state->world.now, fault);
     if (status == STATUS_OK)
-        status = write_event(db, state, snapshot, rule, change, from_phase, fault);
+        status = write_event(db, state, snapshot, rule, change, from_phase, reason, fault);
     return status == STATUS_OK ? rollouts_update(db, &state->row, fault) : status;
 }
 

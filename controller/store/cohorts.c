@@ -33,8 +33,10 @@ enum status cohorts_read(struct db *db, const char *service, const char *canary,
         cohort->outcomes = db_get_integer(rows, i, 3);
         db_get_integers(rows, i, 4, cohort->n, SLI_COUNT);
         db_get_integers(rows, i, 5, cohort->k, SLI_COUNT);
-        cohort->heard_at = db_get_integer(rows, i, 6);
+        cohort->reported_at = db_get_integer(rows, i, 6);
         cohort->absences = db_get_bool(rows, i, 7);
+        cohort->late_outcomes = db_get_integer(rows, i, 8);
+        db_get_integers(rows, i, 9, cohort->late, SLI_COUNT);
     }
     db_rows_free(rows);
     return status;

@@ -7,7 +7,9 @@
 /* What one gateway reported of one release in one second. */
 struct cohort {
     int64_t second, admissions, outcomes, n[SLI_COUNT], k[SLI_COUNT];
-    int64_t heard_at; /* s since 1970: when that gateway was last heard; 0 = never */
+    int64_t late_outcomes,
+        late[SLI_COUNT]; /* known after their maturity: how many, and the bad ones of each SLI */
+    int64_t reported_at; /* s since 1970: when that gateway last reported; 0 = never */
     bool canary;
     bool absences; /* of some request that this gateway admitted in this second, to whichever release, nothing
                       is known */

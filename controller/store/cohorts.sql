@@ -1,7 +1,8 @@
 -- :name cohorts_read
 SELECT o.bucket_s, o.release, o.admissions, o.outcomes, o.n::text, o.k::text,
-       coalesce(extract(epoch FROM greatest(g.heard_at, g.reported_at)), 0)::bigint,
-       max(o.admissions - o.outcomes) OVER (PARTITION BY o.bucket_s, o.gateway) > 0
+       coalesce(extract(epoch FROM g.reported_at), 0)::bigint,
+       max(o.admissions - o.outcomes - o.late_outcomes) OVER (PARTITION BY o.bucket_s, o.gateway) > 0,
+       o.late_outcomes, o.late::text
 FROM observations o LEFT JOIN gateways g ON g.service = o.service AND g.instance = o.gateway
 WHERE o.service = $1 AND o.bucket_s >= $2 AND o.bucket_s < $3 AND o.release IN ($4::text, $5::text)
 ORDER BY o.bucket_s
@@ -10,7 +11,7 @@ ORDER BY o.bucket_s
 -- :name cohorts_window
 SELECT coalesce((SELECT extract(epoch FROM max(reported_at)) FROM gateways WHERE service = $1::text), 0)::bigint,
        coalesce(sum(o.admissions), 0)::bigint,
-       coalesce(sum(o.admissions) FILTER (WHERE o.admissions > o.outcomes AND
-           coalesce(greatest(g.heard_at, g.reported_at), 'epoch') < to_timestamp(o.bucket_s + 1 + $4::bigint)), 0)::bigint
+       coalesce(sum(o.admissions) FILTER (WHERE o.admissions > o.outcomes + o.late_outcomes AND
+           coalesce(g.reported_at, 'epoch') < to_timestamp(o.bucket_s + 1 + $4::bigint)), 0)::bigint
 FROM observations o LEFT JOIN gateways g ON g.service = o.service AND g.instance = o.gateway
 WHERE o.service = $1::text AND o.bucket_s >= $2 AND o.bucket_s < $3

@@ -240,11 +240,13 @@ def test_without_prometheus_nothing_advances_and_it_is_paused(scene):
     scene.client().post(f"/v1/rollouts/{scene.rollouts['outage']}/pause", {"reason": "until it is stopped"})
     before = get(scene, "outage")
     scene.prometheus.stop()
+    stopped = time.monotonic()
     scene.client().post(f"/v1/rollouts/{scene.rollouts['outage']}/resume")
     wait_for("verdict error", lambda: explain(scene, "outage")["guardrails"][0]["verdict"] == "error", 20)
     shown = explain(scene, "outage")
     assert "metrics source" in shown["guardrails"][0]["says"]
     paused = wait_for("paused", lambda: (lambda r: r if r["phase"] == "paused" else None)(get(scene, "outage")), 30)
+    assert time.monotonic() - stopped > 3, "missing data hold for the blind time first"
     assert paused["rule"] == "blind.pause" and "no data" in paused["reason"].lower()
     assert (paused["step"], paused["weight"]) == (before["step"], before["weight"]), "nothing has advanced"
     assert [v["verdict"] for v in paused["verdicts"]] == ["error"]

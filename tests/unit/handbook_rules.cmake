@@ -1,4 +1,4 @@
-# What the handbook says is held to the code: the page of the rollout table is the one that the golden dump gives, the
+# What the handbook says is held to the code: the page of the rollout table is what the golden dump gives, the
 # runbooks name only rules that exist, and the page on operations names every setting.
 #   cmake -P tests/unit/handbook_rules.cmake
 cmake_minimum_required(VERSION 3.25)
