@@ -174,6 +174,7 @@ def test_law10_gateways_are_answered_without_a_database(own_world):
         service(client, "lease", policy=SLOW)
         first_release(client, "lease")
         gateway, rollout = live(world, client, "lease")
+        wait_for("the canary is out", lambda: gateway.canary_weight() > 0)
         gateway.stop()
         status, headers, body = gateway.client.request("GET", "/v1/routes/lease", raw=True)
         assert status == 200 and body["valid_until"] and "Serin-Stale" not in headers
