@@ -32,9 +32,9 @@ static enum status tell(struct db *db, const struct route_unapplied *route, stru
         json_object_put(data);
         return fault_set(fault, STATUS_NO_MEMORY, "Out of memory");
     }
-    snprintf(reason, sizeof reason, "Applied by the live gateways after %s.%s%s",
-             clock_format_human(took_ms, took),
-             route->silent[0] != '\0' ? " Silent, their lease is over: " : "", route->silent);
+    snprintf(reason, sizeof reason, "Applied %s after %s.%s%s",
+             route->live > 0 ? "by the live gateways" : "(no gateway is live)",
+             clock_format_human(took_ms, took), route->silent[0] != '\0' ? " Silent: " : "", route->silent);
     struct event event = {.type = "route.applied",
                           .service = route->service,
                           .rollout = route->rollout[0] != '\0' ? route->rollout : NULL,

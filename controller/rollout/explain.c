@@ -149,6 +149,8 @@ static double eta_of(const struct rollout_state *state, enum sli sli)
         return -1;
     if (!proof_missing(state, sli))
         return 0;
+    if (state->row.weight == 0) /* nothing comes to be proven by */
+        return -1;
     return evidence_eta_s(&state->evidence.evidence, &state->spec.policy, &state->plan,
                           (size_t)state->row.step - 1, sli);
 }
