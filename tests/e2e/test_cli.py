@@ -13,7 +13,8 @@ import pytest
 import serin
 from serin import CLI, first_release, service, wait_for
 
-SLOW = {"plan": {"steps": [{"weight": "12.5%", "bake": "1h"}, {"weight": "50%", "bake": "90m"}, {"weight": "100%", "bake": "1h"}]}}
+SLOW = {"plan": {"steps": [{"weight": "12.5%", "bake": "1h"}, {"weight": "50%", "bake": "90m"},
+                           {"weight": "100%", "bake": "1h"}]}}
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -45,10 +46,6 @@ def bare(*words, stdin=None, timeout=60, **env):
 
 def of(world, role="admin"):
     return {"SERIN_URL": f"http://{world.daemon.control}", "SERIN_TOKEN": world.tokens[role]}
-
-
-def spaces(text):
-    return re.sub(r"\s+", " ", text)
 
 
 def prepared(client, name, releases=("v1", "v2")):
@@ -123,7 +120,8 @@ def app(tmp_path):
 def test_apply_makes_what_the_file_says_and_twice_is_once(run, client, app):
     lines = run("apply", "-f", str(app)).stdout.splitlines()
     assert [line.split() for line in lines] == [
-        ["service", "desk", "created"], ["slos", "desk", "created"], ["policy", "desk", "created"], ["prompt/desk@1", "created"],
+        ["service", "desk", "created"], ["slos", "desk", "created"], ["policy", "desk", "created"],
+        ["prompt/desk@1", "created"],
         ["model/desk@1", "created"], ["tool/desk@1", "created"], ["release", "desk", "v1", "created"]]
     assert client.get("/v1/services/desk")["sticky"] == "conversation"
     assert client.get("/v1/services/desk/slos")["slos"]["ttft"]["objective"] == 95
@@ -138,7 +136,8 @@ def test_apply_makes_what_the_file_says_and_twice_is_once(run, client, app):
     assert len(client.get("/v1/events?service=desk&limit=200")["items"]) == events
     assert client.get("/v1/services/desk/policy")["version"] == client.get("/v1/services/desk/slos")["version"] == 1
     # what is different is changed; a new text is a new version, and the same release cannot have it
-    app.write_text(APP.replace("the help desk", "the desk").replace("objective: 90}", "objective: 91}").replace("name: v1", "name: v2"))
+    app.write_text(APP.replace("the help desk", "the desk").replace("objective: 90}",
+                                                                    "objective: 91}").replace("name: v1", "name: v2"))
     (app.parent / "prompts" / "desk.txt").write_text("You help well.\n")
     changed = [line.split()[-1] for line in run("apply", "-f", str(app)).stdout.splitlines()]
     assert changed == ["changed", "changed", "unchanged", "created", "unchanged", "unchanged", "created"]
@@ -150,7 +149,8 @@ def test_apply_makes_what_the_file_says_and_twice_is_once(run, client, app):
 
 def test_apply_from_standard_input_and_as_json(run, client, app):
     text = APP.replace("desk", "stdin").replace("prompts/stdin.txt", "prompts/desk.txt")
-    documents = run("apply", "-f", "-", "--json", stdin=text.replace("prompts/desk.txt", str(app.parent / "prompts" / "desk.txt"))
+    documents = run("apply", "-f", "-", "--json", stdin=text.replace("prompts/desk.txt",
+                                                                     str(app.parent / "prompts" / "desk.txt"))
                     .replace("tools/search.json", str(app.parent / "tools" / "search.json"))).stdout.splitlines()
     assert len(documents) == 7
     assert json.loads(documents[0]) == client.get("/v1/services/stdin")
@@ -188,11 +188,13 @@ def test_apply_says_all_that_is_wrong_and_sends_nothing(run, client, tmp_path):
         artifacts: [prompt/wrong]
         """))
     said = run("apply", "-f", str(path), code=1)
-    for part in (f"{path}:3: /stiky", "did you mean", f"{path}:8: /slos/refusal/objective", "/slos/ttft/threshold", "Policy", "not-there.txt",
+    for part in (f"{path}:3: /stiky", "did you mean", f"{path}:8: /slos/refusal/objective", "/slos/ttft/threshold", "Policy",
+                 "not-there.txt",
                  "exactly one model"):
         assert part in said.stderr, (part, said.stderr)
     assert said.stdout == "" and client.request("GET", "/v1/services/wrong", raw=True)[0] == 404
-    for text, part in (("kind: Service\nname: a\nname: b\n", "name"), ("kind: [", ""), ("- 1\n", "object"), ("", "no document"), ("\tkind: x", ""),
+    for text, part in (("kind: Service\nname: a\nname: b\n", "name"), ("kind: [", ""), ("- 1\n", "object"), ("", "no document"),
+                       ("\tkind: x", ""),
                        ("kind: Service\nname: *unknown\n", ""), ("kind: Service\n", "name")):
         path.write_text(text)
         said = run("apply", "-f", str(path), code=1)
@@ -233,7 +235,8 @@ def test_a_rollout_from_start_to_rollback(run, client):
     run("rollout", "mute", "hand", "nonsense", "--until", "1h", "--reason", "x", code=2)
     assert "step 2 of 3, canary at 50 %" in run("rollout", "promote", "hand").stdout
     listed = run("rollout", "list", "hand").stdout.splitlines()
-    assert listed[0].split()[:4] == ["ROLLOUT", "RELEASE", "FROM", "PHASE"] and listed[1].split()[0] == rollout and "2/3" in listed[1]
+    assert listed[0].split()[:4] == ["ROLLOUT", "RELEASE", "FROM",
+                                     "PHASE"] and listed[1].split()[0] == rollout and "2/3" in listed[1]
     assert "is live" in run("rollout", "start", "hand", "v3", "--allow-no-gateway", code=1).stderr
     assert "aborted" in run("rollout", "abort", "hand", "-r", "enough").stdout
     assert client.get(f"/v1/rollouts/{rollout}")["phase"] == "aborted"
@@ -282,7 +285,8 @@ def test_freeze_routes_events_gateways(run, client, world):
     assert listed[0].split() == ["GATEWAY", "SERVICE", "APPLIED", "CURRENT", "STATE", "HEARD"]
     assert "No gateway" in run("gateways", "nobody").stdout
     explained = run("explain", "ops").stdout
-    for part in ("progressing, step 1 of 3", "Rule ", "GUARDRAIL", "refusal", "What each guardrail says", "The evidence says", "For the next step it needs",
+    for part in ("progressing, step 1 of 3", "Rule ", "GUARDRAIL", "refusal", "What each guardrail says", "The evidence says",
+                 "For the next step it needs",
                  "Gateways: 1 live"):
         assert part in explained, explained
     client.post(f"/v1/rollouts/{rollout}/abort")
@@ -309,10 +313,13 @@ def test_versions_releases_and_the_rest(run, client, tmp_path):
     run("version", "register", "prompt/rest-own", "--file", "-", stdin="One\n2\n")
     listed = run("version", "list", "prompt/rest-own").stdout.splitlines()
     assert listed[0].split()[0] == "VERSION" and [line.split()[0] for line in listed[1:]] == ["2", "1"]
-    assert "One\n2\n" in run("version", "show", "prompt/rest-own").stdout and "Two" in run("version", "show", "prompt/rest-own@1").stdout
+    assert "One\n2\n" in run("version", "show",
+                             "prompt/rest-own").stdout and "Two" in run("version", "show", "prompt/rest-own@1").stdout
     for version, name in ((1, "a"), (2, "b")):
-        assert "created" in run("release", "create", "rest", name, "-a", f"prompt/rest-own@{version}", "-a", "model/rest", "-m", f"text {name}").stdout
-    assert "exists already" in run("release", "create", "rest", "a", "-a", "prompt/rest-own@1", "-a", "model/rest", "-m", "text a").stdout
+        assert "created" in run("release", "create", "rest", name, "-a", f"prompt/rest-own@{version}", "-a", "model/rest", "-m",
+                                f"text {name}").stdout
+    assert "exists already" in run("release", "create", "rest", "a", "-a", "prompt/rest-own@1", "-a", "model/rest", "-m",
+                                   "text a").stdout
     diff = run("diff", "rest", "a", "b").stdout
     assert "prompt/rest-own changed, version 1 -> 2" in diff and "-Two\n" in diff and "+2\n" in diff and " One\n" in diff
     assert "hold the same" in run("diff", "rest", "a", "a").stdout
@@ -353,16 +360,22 @@ def test_json_is_that_of_the_api(run, client):
     rollout = live(client, "json")
     client.post(f"/v1/rollouts/{rollout}/abort", {"reason": "enough"})
     wait_for("quiet", lambda: client.get(f"/v1/rollouts/{rollout}")["route"]["applied_at"])
-    for words, path in ((("rollout", "status", "json"), f"/v1/rollouts/{rollout}"), (("rollout", "status", rollout), f"/v1/rollouts/{rollout}"),
-                        (("explain", "json"), f"/v1/rollouts/{rollout}/explain"), (("rollout", "list", "json"), "/v1/services/json/rollouts"),
+    for words, path in ((("rollout", "status", "json"), f"/v1/rollouts/{rollout}"),
+                        (("rollout", "status", rollout), f"/v1/rollouts/{rollout}"),
+                        (("explain", "json"), f"/v1/rollouts/{rollout}/explain"),
+                        (("rollout", "list", "json"), "/v1/services/json/rollouts"),
                         (("service", "show", "json"), "/v1/services/json"), (("service", "list"), "/v1/services"),
-                        (("service", "slos", "json"), "/v1/services/json/slos"), (("service", "policy", "json"), "/v1/services/json/policy"),
-                        (("release", "list", "json"), "/v1/services/json/releases"), (("release", "show", "json", "v1"), "/v1/services/json/releases/v1"),
+                        (("service", "slos", "json"), "/v1/services/json/slos"),
+                        (("service", "policy", "json"), "/v1/services/json/policy"),
+                        (("release", "list", "json"), "/v1/services/json/releases"),
+                        (("release", "show", "json", "v1"), "/v1/services/json/releases/v1"),
                         (("diff", "json", "v1", "v2"), "/v1/services/json/releases/v1/diff/v2"), (("routes",), "/v1/routes"),
-                        (("events", "json"), "/v1/events?service=json"), (("events", "json", "-n", "2"), "/v1/events?service=json&limit=2"),
+                        (("events", "json"), "/v1/events?service=json"),
+                        (("events", "json", "-n", "2"), "/v1/events?service=json&limit=2"),
                         (("gateways", "json"), "/v1/gateways?service=json"), (("version", "list"), "/v1/artifacts"),
                         (("version", "list", "prompt/json"), "/v1/artifacts/prompt/json/versions"),
-                        (("version", "show", "prompt/json@1"), "/v1/artifacts/prompt/json/versions/1"), (("freeze", "--show"), "/v1/freeze"),
+                        (("version", "show", "prompt/json@1"), "/v1/artifacts/prompt/json/versions/1"),
+                        (("freeze", "--show"), "/v1/freeze"),
                         (("token", "list"), "/v1/tokens"), (("webhook", "list"), "/v1/webhooks")):
         got = run(*words, "--json")
         assert json.loads(got.stdout) == client.get(path), words
@@ -377,7 +390,8 @@ def test_json_is_that_of_the_api(run, client):
     problem = json.loads(back.stdout)
     assert problem["status"] == 409 and problem["next_step"] and "What to do now" in back.stderr
     page = json.loads(run("events", "json", "-n", "1", "--json").stdout)
-    assert json.loads(run("events", "json", "-n", "1", "--cursor", page["next_cursor"], "--json").stdout)["items"][0]["seq"] == page["items"][0]["seq"] - 1
+    assert json.loads(run("events", "json", "-n", "1", "--cursor", page["next_cursor"],
+                          "--json").stdout)["items"][0]["seq"] == page["items"][0]["seq"] - 1
 
 
 # --- how it ends ------------------------------------------------------------------------------------------------------------
@@ -385,7 +399,8 @@ def test_json_is_that_of_the_api(run, client):
 def test_waiting_ends_as_the_rollout_does(world, client):
     """Five at once: completed, aborted, rolled back, timed out, paused."""
     ends = {"ends-ok": (0, "promote", {"full": True}, ()), "ends-abort": (4, "abort", {}, ()), "ends-back": (5, None, None, ()),
-            "ends-time": (6, None, None, ("--timeout", "2s")), "ends-pause": (7, "pause", {"reason": "look"}, ("--until-paused",))}
+            "ends-time": (6, None, None, ("--timeout", "2s")),
+            "ends-pause": (7, "pause", {"reason": "look"}, ("--until-paused",))}
     rollouts, waiting = {}, {}
     env = {**os.environ, **of(world), "NO_COLOR": "1"}
     for name in ends:
@@ -393,7 +408,8 @@ def test_waiting_ends_as_the_rollout_does(world, client):
         rollouts[name] = live(client, name)
     try:
         for name, (_, _, _, more) in ends.items():
-            waiting[name] = subprocess.Popen([CLI, "rollout", "status", "-w", name, *more], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            waiting[name] = subprocess.Popen([CLI, "rollout", "status", "-w", name, *more], env=env, stdout=subprocess.PIPE,
+                                             stderr=subprocess.PIPE, text=True)
         time.sleep(0.7)
         assert all(p.poll() is None for p in waiting.values()), "they wait"
         for name, (_, verb, body, _) in ends.items():
@@ -417,7 +433,8 @@ def test_waiting_ends_as_the_rollout_does(world, client):
     # start and wait in one; and of what has ended already
     done = serin.cli(world.daemon, world.tokens["admin"], "rollout", "status", "-w", rollouts["ends-abort"], timeout=30)
     assert done.returncode == 4
-    timed = serin.cli(world.daemon, world.tokens["admin"], "rollout", "start", "ends-abort", "v2", "--allow-no-gateway", "--wait", "--timeout", "1s", "--json")
+    timed = serin.cli(world.daemon, world.tokens["admin"], "rollout", "start", "ends-abort", "v2", "--allow-no-gateway",
+                      "--wait", "--timeout", "1s", "--json")
     assert timed.returncode == 6 and all(json.loads(line)["service"] == "ends-abort" for line in timed.stdout.splitlines())
 
 
@@ -468,13 +485,20 @@ def test_over_the_unix_socket(own_world, tmp_path):
 
 
 def test_wrong_usage_is_2_and_helps(run):
-    for words, part in ((("rolout", "start", "x", "y"), 'did you mean "serin rollout start"'), (("rollout", "puase", "x"), 'did you mean "serin rollout pause"'),
-                        (("pause", "x"), 'did you mean "serin rollout pause"'), (("rollbak", "x"), 'did you mean "serin rollback"'),
-                        (("event",), 'did you mean "serin events"'), (("frobnicate",), "no command"), (("rollout",), "one more word"),
-                        (("rollout", "start", "x"), "something is missing"), (("routes", "x"), "too many words"), (("routes", "--jsn"), "did you mean --json"),
-                        (("rollout", "status", "x", "--timeout", "soon"), "duration"), (("events", "-n", "0"), ""), (("events", "-n", "x"), ""),
-                        (("apply",), "-f"), (("lint",), "-f"), (("service", "show", "no name"), "no name"), (("rollout", "abort", "-x"), ""),
-                        (("rollout", "start", "a", "b", "--reason"), ""), (("--url",), ""), (("routes", "--json=1"), ""), (("diff", "a", "b"), "missing")):
+    for words, part in ((("rolout", "start", "x", "y"), 'did you mean "serin rollout start"'),
+                        (("rollout", "puase", "x"), 'did you mean "serin rollout pause"'),
+                        (("pause", "x"), 'did you mean "serin rollout pause"'),
+                        (("rollbak", "x"), 'did you mean "serin rollback"'),
+                        (("event",), 'did you mean "serin events"'), (("frobnicate",), "no command"),
+                        (("rollout",), "one more word"),
+                        (("rollout", "start", "x"), "something is missing"), (("routes", "x"), "too many words"),
+                        (("routes", "--jsn"), "did you mean --json"),
+                        (("rollout", "status", "x", "--timeout", "soon"), "duration"), (("events", "-n", "0"), ""),
+                        (("events", "-n", "x"), ""),
+                        (("apply",), "-f"), (("lint",), "-f"), (("service", "show", "no name"), "no name"),
+                        (("rollout", "abort", "-x"), ""),
+                        (("rollout", "start", "a", "b", "--reason"), ""), (("--url",), ""), (("routes", "--json=1"), ""),
+                        (("diff", "a", "b"), "missing")):
         said = run(*words, code=2)
         assert part in said.stderr and said.stderr.startswith("serin: ") and "serin help" in said.stderr, (words, said.stderr)
         assert said.stdout == ""
@@ -497,7 +521,8 @@ def on_terminal(world, *words, **env):
     """What the program writes when its output is a terminal."""
     parent, child = pty.openpty()
     kept = {name: os.environ[name] for name in ("PATH", "XDG_CONFIG_HOME", "HOME") if name in os.environ}
-    process = subprocess.Popen([CLI, *words], env={**kept, **of(world), "TERM": "xterm-256color", **env}, stdin=child, stdout=child, stderr=child)
+    process = subprocess.Popen([CLI, *words], env={**kept, **of(world), "TERM": "xterm-256color", **env}, stdin=child,
+                               stdout=child, stderr=child)
     os.close(child)
     out = b""
     end = time.monotonic() + 30
@@ -525,7 +550,8 @@ def test_colours_only_on_a_terminal(world, client, run):
         assert plain.returncode == 0 and "\x1b" not in plain.stdout + plain.stderr, words
         painted = on_terminal(world, *words)
         assert "\x1b[" in painted, words
-        for quiet in (on_terminal(world, *words, NO_COLOR="1"), on_terminal(world, *words, TERM="dumb"), on_terminal(world, *words, "--no-color")):
+        for quiet in (on_terminal(world, *words, NO_COLOR="1"), on_terminal(world, *words, TERM="dumb"),
+                      on_terminal(world, *words, "--no-color")):
             assert "\x1b" not in quiet, words
         assert re.sub(r"\d+ \S+ ago|just now|in \d+ \S+.*", "", ESCAPE.sub("", painted)).split()[:6] == re.sub(
             r"\d+ \S+ ago|just now|in \d+ \S+.*", "", plain.stdout).split()[:6]
@@ -546,12 +572,15 @@ def test_text_of_others_cannot_drive_the_terminal(world, client, run):
     version = client.post("/v1/artifacts/prompt/evil/versions", {"content": "x\n", "changelog": evil})["version"]
     client.post("/v1/services/evil/releases", {"name": "e", "changelog": evil, "parameters": {evil: evil}, "artifacts": [
         {"kind": "prompt", "name": "evil", "version": version}, {"kind": "model", "name": "evil", "version": 1}]})
-    for words in (("rollout", "status", "evil"), ("rollout", "list", "evil"), ("explain", "evil"), ("events", "evil"), ("service", "list", "-n", "500"),
-                  ("service", "show", "evil"), ("release", "show", "evil", "e"), ("release", "list", "evil"), ("version", "list", "prompt/evil"),
+    for words in (("rollout", "status", "evil"), ("rollout", "list", "evil"), ("explain", "evil"), ("events", "evil"),
+                  ("service", "list", "-n", "500"),
+                  ("service", "show", "evil"), ("release", "show", "evil", "e"), ("release", "list", "evil"),
+                  ("version", "list", "prompt/evil"),
                   ("diff", "evil", "v1", "e")):
         out = run(*words).stdout
         assert not set(out) & set("\x1b\x07\x08\r\x9b\u202e"), (words, out)
-    assert json.loads(run("rollout", "status", "evil", "--json").stdout)["reason"].endswith(evil), "for programs it is what it is"
+    assert json.loads(run("rollout", "status", "evil",
+                          "--json").stdout)["reason"].endswith(evil), "for programs it is what it is"
     client.post(f"/v1/rollouts/{rollout}/abort")
 
 

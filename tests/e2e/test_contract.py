@@ -13,7 +13,7 @@ import time
 import pytest
 
 import serin
-from serin import SPEC, first_release, release, service, wait_for
+from serin import SPEC, first_release, service, wait_for
 
 RANKS = ["viewer", "gateway", "engineer", "oncall", "admin"]
 seen = {}       # operationId -> the statuses that this file has seen
@@ -79,7 +79,8 @@ def shop(client, gate):
     service(client, "shop", slos={"refusal": {"objective": 90}, "ttft": {"objective": 90, "threshold": "2s"}}, policy=SLOW,
             releases=("v1", "v2", "v3"))
     client.post("/v1/artifacts/tool/search/versions", {"content": {"name": "search", "parameters": {}}})
-    client.post("/v1/artifacts/corpus/docs/versions", {"content": {"uri": "s3://d/1", "index_digest": "1", "embedding_model": "e"}})
+    client.post("/v1/artifacts/corpus/docs/versions", {"content": {"uri": "s3://d/1", "index_digest": "1",
+                                                                   "embedding_model": "e"}})
     first_release(client, "shop")
     rollout = client.post("/v1/services/shop/rollouts", {"release": "v2", "allow_no_gateway": True})["id"]
     wait_for("route", lambda: gate["gateway"].request("GET", "/v1/routes/shop", raw=True)[0] == 200)
@@ -223,7 +224,8 @@ def test_other_methods_are_405_and_allow_says_which(world, by, gate, shop):
             if method in allowed:
                 continue
             # without a token too: what a path takes is no secret
-            for client in ((gate if gateway else by)["admin"], Client((world.daemon.gateway if gateway else world.daemon.control))):
+            for client in ((gate if gateway else by)["admin"], Client((world.daemon.gateway
+                                                                       if gateway else world.daemon.control))):
                 status, headers, _ = client.request(method, path, raw=True)
                 assert status == 405, (method, path, status)
                 assert set(re.split(r", *", headers["Allow"])) == allowed, (method, path, headers["Allow"])
@@ -290,21 +292,26 @@ def bodies(shop):
         "registerVersion": ({"kind": "tool", "name": "search"}, {"content": {"name": "search"}, "changelog": "c"}),
         "reportCorpusReady": ({"name": "docs"}, {"ready": True}),
         "putService": ({"service": "shop"}, {"description": "d", "sticky": "user"}),
-        "putSlos": ({}, {"slos": {"refusal": {"objective": 90.5, "window": "30d"}, "ttft": {"objective": 90, "threshold": "2s"}}}),
+        "putSlos": ({}, {"slos": {"refusal": {"objective": 90.5, "window": "30d"},
+                                  "ttft": {"objective": 90, "threshold": "2s"}}}),
         "putPolicy": ({}, {
-            "guardrails": {"refusal": {"action": "pause", "share": 1, "tolerance": 1.1, "ceiling": 20, "margin_ratio": 2, "margin": 3,
+            "guardrails": {"refusal": {"action": "pause", "share": 1, "tolerance": 1.1, "ceiling": 20, "margin_ratio": 2,
+                                       "margin": 3,
                                        "eta": 1, "budget_share": 0.2, "block": "1s", "maturity": "1s"}},
-            "source": {"prometheus": {"url": "http://127.0.0.1:1", "interval": "15s", "release_label": "release", "requests": "a_total",
+            "source": {"prometheus": {"url": "http://127.0.0.1:1", "interval": "15s", "release_label": "release",
+                                      "requests": "a_total",
                                       "bad": {"refusal": "b_total"}, "bearer_token_env": "PROMETHEUS_TOKEN"}},
             "plan": plan, "alpha": 0.01, "alpha_promotion": 0.05, "pace": "evidence", "attr_wait": "1m", "shared_hold": "5m",
             "warmup": "0s", "blanking": "1m", "blind": "5m", "on_blind": "pause", "paused_limit": "24h", "holdback": "2%",
             "expected_rps": 10}),
         "createRelease": ({}, {
-            "name": "v9", "artifacts": [{"kind": "prompt", "name": "shop", "version": 1}, {"kind": "model", "name": "shop", "version": 1}],
+            "name": "v9", "artifacts": [{"kind": "prompt", "name": "shop", "version": 1},
+                                        {"kind": "model", "name": "shop", "version": 1}],
             "parameters": {}, "changelog": "c", "compatibility": "c", "history_compatible": True,
             "fallback": {"refusal": {"message": "m", "action": "a"}, "default": {"message": "m"}}, "worksheets": {}}),
         "liftQuarantine": ({}, {"reason": "r"}),
-        "startRollout": ({}, {"release": "v3", "plan": plan, "reason": "r", "supersede": False, "fix": False, "allow_no_gateway": True}),
+        "startRollout": ({}, {"release": "v3", "plan": plan, "reason": "r", "supersede": False, "fix": False,
+                              "allow_no_gateway": True}),
         "rollbackService": ({}, {"to": "none", "reason": "r"}),
         "commandRollout": ({"id": shop, "verb": "mute"}, {"sli": "refusal", "until": "1h", "reason": "r"}),
         "freeze": ({}, {"reason": "r"}),
@@ -312,12 +319,14 @@ def bodies(shop):
         "createWebhook": ({}, {"url": "http://127.0.0.1:1/", "service": "shop"}),
         "reportOutcomes": ({}, {
             "service": "shop", "admissions": [{"release": "v1", "count": 1, "age_ms": 0}],
-            "outcomes": [{"release": "v1", "age_ms": 0, "sli": {"refusal": False}, "ttft_ms": 1, "latency_ms": 1, "input_tokens": 1,
+            "outcomes": [{"release": "v1", "age_ms": 0, "sli": {"refusal": False}, "ttft_ms": 1, "latency_ms": 1,
+                          "input_tokens": 1,
                           "output_tokens": 1, "cost_micros": 1, "score": 0.5, "rescued": False}]})}
 
 
 def with_body():
-    return [(name, method, template, operation) for name, method, template, operation in operations() if "requestBody" in operation]
+    return [(name, method, template, operation) for name, method, template, operation in operations()
+            if "requestBody" in operation]
 
 
 def clone_with(document, steps, value):
@@ -332,7 +341,8 @@ def clone_with(document, steps, value):
     return made
 
 
-OTHER_TYPES = {"string": [7, [], True], "integer": ["x", 1.5, {}], "number": ["x", []], "boolean": ["yes", 0, 1], "object": [[], "x"],
+OTHER_TYPES = {"string": [7, [], True], "integer": ["x", 1.5, {}], "number": ["x", []], "boolean": ["yes", 0, 1],
+               "object": [[], "x"],
                "array": [{}, "x"]}
 
 
@@ -422,29 +432,34 @@ def test_commands_take_only_their_own_fields(client, shop):
     for verb, has in own.items():
         for field, value in fields.items():
             if field not in has:
-                refused(422, client.post, f"/v1/rollouts/{shop}/{verb}", {**has, "reason": "r", field: value}, pointer=f"/{field}")
+                refused(422, client.post, f"/v1/rollouts/{shop}/{verb}", {**has, "reason": "r", field: value},
+                        pointer=f"/{field}")
     refused(422, client.post, f"/v1/rollouts/{shop}/set-weight", {}, pointer="/weight")
     for until in ("", "8d", "yesterday", "2001-01-01T00:00:00Z", "-1h", "9999-01-01T00:00:00Z"):
-        refused(422, client.post, f"/v1/rollouts/{shop}/mute", {"sli": "refusal", "until": until, "reason": "r"}, pointer="/until")
+        refused(422, client.post, f"/v1/rollouts/{shop}/mute", {"sli": "refusal", "until": until, "reason": "r"},
+                pointer="/until")
 
 
 def test_bodies_that_are_not_json(world, client, gate, shop):
     for name, method, template, operation in with_body():
         values, body = bodies(shop)[name]
         target, path = gate["admin"] if of_gateway(operation) else client, path_of(template, **values)
-        for text in ("{", "[]", "null", "7", '"x"', "{'a': 1}", '{"a": NaN}', '{"a": 1,}', '{"reason": "a", "reason": "b"}', "\ufeff{}",
+        for text in ("{", "[]", "null", "7", '"x"', "{'a': 1}", '{"a": NaN}', '{"a": 1,}', '{"reason": "a", "reason": "b"}',
+                     "\ufeff{}",
                      '{"a": 01}', "{}{}", '{"a": "\t"}', '{"a": "\\ud800"}', '{"a": 12345678901234567890}'):
             status, _, answer = target.request(method, path, text.encode(), raw=True)
             assert status in (400, 422), (name, text, status)
         status, _, _ = target.request(method, path, b'{"a": "\xff\xfe"}', raw=True)
         assert status in (400, 422), name
-        for kind in ("text/plain", "application/x-www-form-urlencoded", "application/json; charset=latin-1", "application/jsonx",
+        for kind in ("text/plain", "application/x-www-form-urlencoded", "application/json; charset=latin-1",
+                     "application/jsonx",
                      "multipart/form-data; boundary=x"):
             if "charset" in kind and of_gateway(operation):
                 continue
             status, _, _ = target.request(method, path, json.dumps(body), headers={"Content-Type": kind}, raw=True)
             assert status == 415, (name, kind, status)
-        status, _, _ = target.request(method, path, gzip.compress(json.dumps(body).encode()), headers={"Content-Encoding": "gzip"}, raw=True)
+        status, _, _ = target.request(method, path, gzip.compress(json.dumps(body).encode()),
+                                      headers={"Content-Encoding": "gzip"}, raw=True)
         assert status in (400, 415), (name, status)
     assert client.put("/v1/services/shop", b'{"description": "caf\xc3\xa9"}',
                       headers={"Content-Type": "Application/JSON; Charset=UTF-8"})["description"] == "café"
@@ -464,7 +479,8 @@ def test_bodies_that_are_too_large(client, gate, shop):
     # whoever announces it hears at once, before it is sent
     connection = http.client.HTTPConnection(client.addr, timeout=10)
     connection.putrequest("POST", "/v1/artifacts/prompt/big/versions")
-    for name, value in (("Authorization", f"Bearer {client.token}"), ("Content-Type", "application/json"), ("Content-Length", "99999999"),
+    for name, value in (("Authorization", f"Bearer {client.token}"), ("Content-Type", "application/json"),
+                        ("Content-Length", "99999999"),
                         ("Expect", "100-continue")):
         connection.putheader(name, value)
     connection.endheaders()
@@ -517,8 +533,10 @@ def everything(client, path):
 @pytest.fixture(scope="module")
 def judged(world, client, shop):
     """A rollout with blocks and verdicts, ended; the gateways that have seen it are stopped."""
-    service(client, "judged", slos={"refusal": {"objective": 90}, "error": {"objective": 90}}, policy={"plan": {"steps": [{"weight": "50%", "bake": "1h"}, {"weight": "100%"}]},
-                                      "guardrails": {"refusal": {"maturity": "1s", "block": "1s", "budget_share": 0}}, "warmup": "0s"})
+    service(client, "judged", slos={"refusal": {"objective": 90}, "error": {"objective": 90}},
+            policy={"plan": {"steps": [{"weight": "50%", "bake": "1h"}, {"weight": "100%"}]},
+                                      "guardrails": {"refusal": {"maturity": "1s", "block": "1s", "budget_share": 0}},
+                                      "warmup": "0s"})
     first_release(client, "judged")
     rates = {"refusal": 0.01, "error": 0.01}
     gateway = world.gateway("judged", {"v1": rates, "v2": rates}, rps=60).start()
@@ -531,6 +549,11 @@ def judged(world, client, shop):
     wait_for("both gateways", lambda: len(client.get("/v1/gateways?service=judged")["items"]) == 2)
     gateway.stop()
     client.post(f"/v1/rollouts/{rollout}/abort")
+
+    def applied():  # then nothing more happens to it while lists are read
+        gateway.poll(), other.poll()
+        return client.get(f"/v1/rollouts/{rollout}")["route"]["applied_at"]
+    wait_for("applied", applied)
     return rollout
 
 
@@ -598,23 +621,34 @@ def readable(shop, gateway):
             yield name, path_of(template, id=shop), operation
 
 
+def while_still(client, path, check):
+    """Holds a GET's answer to something; once more if it has changed meanwhile, as a rollout is live."""
+    for _ in range(5):
+        before = client.request("GET", path, raw=True)
+        try:
+            return check(*before)
+        except AssertionError:
+            if client.request("GET", path, raw=True)[2] == before[2]:
+                raise
+    raise AssertionError(f"{path} never stands still")
+
+
 def test_gets_carry_an_etag_and_answer_304(client, gate, shop):
     for name, path, operation in readable(shop, False):
-        client_path = path + ("?service=shop" if name == "listEvents" else "")
-        status, headers, body = client.request("GET", client_path, raw=True)
-        assert status == 200, (name, status, body)
-        if name in ("explainRollout", "listGateways"):
-            continue  # they tell of moments that pass
-        assert headers.get("ETag"), f"{name}: a GET without an ETag"
-        tag = headers["ETag"]
-        assert re.fullmatch(r'(W/)?"[^"]+"', tag), tag
-        bare = tag.removeprefix("W/")
-        for condition in (tag, f"W/{bare}", f'"other", {tag}', "*", f"{tag} , \"x\""):
-            status, again, nothing = client.request("GET", client_path, headers={"If-None-Match": condition}, raw=True)
-            assert status == 304 and again["ETag"] == tag and not nothing, (name, condition, status)
-        for condition in ('"other"', '"v999999"', tag[:-1] + 'x"'):
-            status, _, again = client.request("GET", client_path, headers={"If-None-Match": condition}, raw=True)
-            assert status == 200 and again == body, (name, condition)
+        def check(status, headers, body):
+            assert status == 200, (name, status, body)
+            assert headers.get("ETag"), f"{name}: a GET without an ETag"
+            tag = headers["ETag"]
+            assert re.fullmatch(r'(W/)?"[^"]+"', tag), tag
+            bare = tag.removeprefix("W/")
+            for condition in (tag, f"W/{bare}", f'"other", {tag}', "*", f"{tag} , \"x\""):
+                status, again, nothing = client.request("GET", path, headers={"If-None-Match": condition}, raw=True)
+                assert status == 304 and again["ETag"] == tag and not nothing, (name, condition, status)
+            for condition in ('"other"', '"v999999"', tag[:-1] + 'x"'):
+                status, _, again = client.request("GET", path, headers={"If-None-Match": condition}, raw=True)
+                assert status == 200 and again == body, (name, condition)
+        if name not in ("explainRollout", "listGateways"):  # they tell of moments that pass
+            while_still(client, path, check)
 
 
 def test_an_etag_changes_with_what_is_shown(client):
@@ -623,7 +657,8 @@ def test_an_etag_changes_with_what_is_shown(client):
 
     def tags(*paths):
         return [client.request("GET", path, raw=True)[1]["ETag"] for path in paths]
-    paths = ("/v1/services/tagged", "/v1/services/tagged/releases/v1", "/v1/services/tagged/rollouts", "/v1/routes", "/v1/services")
+    paths = ("/v1/services/tagged", "/v1/services/tagged/releases/v1", "/v1/services/tagged/rollouts", "/v1/routes",
+             "/v1/services")
     before = tags(*paths)
     assert before == tags(*paths)
     first_release(client, "tagged")
@@ -644,12 +679,15 @@ def test_head_says_what_get_would_without_the_body(client, gate, shop):
     for gateway in (False, True):
         for name, path, operation in readable(shop, gateway):
             target = gate["gateway"] if gateway else client
-            status, headers, body = target.request("GET", path, raw=True)
-            head, same, nothing = target.request("HEAD", path, raw=True)
-            assert (head, nothing) == (status, b""), name
-            assert same["Content-Type"] == headers["Content-Type"], name
-            if name not in ("metrics", "explainRollout", "listGateways", "getRoute"):
-                assert same.get("Content-Length") == headers["Content-Length"] and same.get("ETag") == headers.get("ETag"), name
+
+            def check(status, headers, body):
+                head, same, nothing = target.request("HEAD", path, raw=True)
+                assert (head, nothing) == (status, b""), name
+                assert same["Content-Type"] == headers["Content-Type"], name
+                if name not in ("metrics", "explainRollout", "listGateways", "getRoute"):
+                    for header in ("Content-Length", "ETag"):
+                        assert same.get(header) == headers.get(header), (name, header)
+            while_still(target, path, check)
     for path in ("/v1/services/nobody", "/v1/nonsense"):
         assert client.request("HEAD", path, raw=True)[::2] == (404, b"")
     for path in ("/livez", "/readyz"):
@@ -661,9 +699,17 @@ def test_if_match_refuses_a_change_of_what_has_changed(client):
     first_release(client, "match")
     rollout = client.post("/v1/services/match/rollouts", {"release": "v2", "allow_no_gateway": True})["id"]
     wait_for("serving", lambda: client.get(f"/v1/rollouts/{rollout}")["weight"] > 0)
+    client.post(f"/v1/rollouts/{rollout}/pause")  # or the loop would go on changing it under us
+
+    def still():
+        before = client.get(f"/v1/rollouts/{rollout}")["version"]
+        time.sleep(1.5)
+        return client.get(f"/v1/rollouts/{rollout}")["version"] == before
+    wait_for("nothing changes it any more", still)
     number = iter(range(100))
     writes = {
-        "/v1/services/match": lambda path, h: client.request("PUT", path, {"description": f"d{next(number)}"}, headers=h, raw=True),
+        "/v1/services/match": lambda path, h: client.request("PUT", path, {"description": f"d{next(number)}"}, headers=h,
+                                                             raw=True),
         "/v1/services/match/slos": lambda path, h: client.request(
             "PUT", path, {"slos": {"refusal": {"objective": 50 + next(number)}}}, headers=h, raw=True),
         "/v1/services/match/policy": lambda path, h: client.request(
@@ -739,7 +785,8 @@ def test_a_repeated_post_gives_the_same_answer_once_done(by, client, shop):
     client.delete("/v1/freeze")
     # a key belongs to its token
     key = {"Idempotency-Key": "repeat-registerVersion"}
-    status, headers, _ = by["engineer"].request("POST", "/v1/artifacts/prompt/repeat-it/versions", {"content": "z"}, headers=key, raw=True)
+    status, headers, _ = by["engineer"].request("POST", "/v1/artifacts/prompt/repeat-it/versions", {"content": "z"},
+                                                headers=key, raw=True)
     assert status == 201 and "Idempotency-Replayed" not in headers
     for wrong in ("", "a b", "x" * 129, '""', "\xe9", 'a"b'):
         status, _, _ = client.request("POST", "/v1/freeze", {"reason": "r"}, headers={"Idempotency-Key": wrong}, raw=True)
@@ -784,7 +831,8 @@ def test_secrets_are_not_stored_under_a_key(client):
         assert gone["disabled_at"] and "secret" not in gone
         assert client.delete(f"/v1/webhooks/{made['id']}")["disabled_at"] == gone["disabled_at"]
     assert one["secret"] not in json.dumps(client.get("/v1/webhooks"))
-    for url in ("", "ftp://x/", "http://", "http:///x", "//x", "http://user:pw@x/", "http://x/#f", "javascript:alert(1)", "http://x/ y",
+    for url in ("", "ftp://x/", "http://", "http:///x", "//x", "http://user:pw@x/", "http://x/#f", "javascript:alert(1)",
+                "http://x/ y",
                 "http://:80/", "HTTP//x", "x" * 2001):
         refused(422, client.post, "/v1/webhooks", {"url": url}, pointer="/url")
 
@@ -805,7 +853,8 @@ def register(client, kind, name, content, status=None, **more):
 
 def test_the_same_content_is_the_same_version(client, gate):
     one = register(client, "tool", "same", '{"b": 1, "a": {"y": [1, 2], "x": "é"}}', 201, changelog="first")
-    for form in ('{"a":{"x":"é","y":[1,2]},"b":1}', '{ "a" : { "x" : "\\u00e9", "y" : [ 1 , 2 ] } ,\n\t"b" : 1 }', '{"b":1.0,"a":{"y":[1,2e0],"x":"é"}}',
+    for form in ('{"a":{"x":"é","y":[1,2]},"b":1}', '{ "a" : { "x" : "\\u00e9", "y" : [ 1 , 2 ] } ,\n\t"b" : 1 }',
+                 '{"b":1.0,"a":{"y":[1,2e0],"x":"é"}}',
                  '{"b":10e-1,"a":{"y":[1.00,2],"x":"\\u00E9"}}'):
         again = register(client, "tool", "same", form, 200, changelog="another")
         assert again == one, form
@@ -813,7 +862,8 @@ def test_the_same_content_is_the_same_version(client, gate):
     assert one["size_bytes"] == len(canonical({"b": 1, "a": {"y": [1, 2], "x": "é"}})) and one["version"] == 1
     assert one["changelog"] == "first" and one["media_type"] == "application/json" and one["ready"] is True
     # the order of an array, a type, and another normal form are other contents
-    for number, form in enumerate(('{"b":1,"a":{"y":[2,1],"x":"é"}}', '{"b":"1","a":{"y":[1,2],"x":"é"}}', '{"b":1,"a":{"y":[1,2],"x":"e\\u0301"}}',
+    for number, form in enumerate(('{"b":1,"a":{"y":[2,1],"x":"é"}}', '{"b":"1","a":{"y":[1,2],"x":"é"}}',
+                                   '{"b":1,"a":{"y":[1,2],"x":"e\\u0301"}}',
                                    '{"b":1,"a":{"y":[1,2],"x":"é","z":null}}'), 2):
         assert register(client, "tool", "same", form, 201)["version"] == number, form
     # under another name it is a version of its own, with the same address
@@ -823,12 +873,14 @@ def test_the_same_content_is_the_same_version(client, gate):
     assert status == 200 and headers["Content-Type"].startswith("application/json")
     assert body == {"b": 1, "a": {"y": [1, 2], "x": "é"}}
     assert int(headers["Content-Length"]) == one["size_bytes"] and "immutable" in headers["Cache-Control"]
-    unchanged, again, _ = gate["gateway"].request("GET", f"/v1/content/{one['digest']}", headers={"If-None-Match": headers["ETag"]}, raw=True)
+    unchanged, again, _ = gate["gateway"].request("GET", f"/v1/content/{one['digest']}",
+                                                  headers={"If-None-Match": headers["ETag"]}, raw=True)
     assert unchanged == 304 and again["ETag"] == headers["ETag"]
 
 
 def test_numbers_are_written_as_rfc_8785_says(client):
-    for number, (sent, written) in enumerate((("1e21", "1e+21"), ("0.000001", "0.000001"), ("1e-7", "1e-7"), ("-0", "0"), ("4.50", "4.5"),
+    for number, (sent, written) in enumerate((("1e21", "1e+21"), ("0.000001", "0.000001"), ("1e-7", "1e-7"), ("-0", "0"),
+                                              ("4.50", "4.5"),
                                               ("2e-3", "0.002"), ("1e+2", "100"), ("333333333.33333329", "333333333.3333333"),
                                               ("9007199254740992", "9007199254740992")), 1):
         got = register(client, "tool", "numbers", '{"n":%s}' % sent, 201)
@@ -840,8 +892,10 @@ def test_numbers_are_written_as_rfc_8785_says(client):
 
 
 def test_text_is_kept_byte_for_byte(client, gate):
-    texts = ["  leading and trailing  \n\n", "a\r\nb\rc\n", "tab\tand\x0bvt\x7f", "é" + "e\u0301", "\u202eright to left", "👩‍👩‍👧‍👦 family", "\U0010ffff",
-             "\ufeffBOM", '{"looks": "like json"}', "'; DROP TABLE artifacts; --", "\\n is no line end", "\u2028\u2029", "%s %n {release}"]
+    texts = ["  leading and trailing  \n\n", "a\r\nb\rc\n", "tab\tand\x0bvt\x7f", "é" + "e\u0301", "\u202eright to left",
+             "👩‍👩‍👧‍👦 family", "\U0010ffff",
+             "\ufeffBOM", '{"looks": "like json"}', "'; DROP TABLE artifacts; --", "\\n is no line end", "\u2028\u2029",
+             "%s %n {release}"]
     for number, text in enumerate(texts, 1):
         got = client.post("/v1/artifacts/prompt/bytes/versions", {"content": text, "changelog": text})
         raw = text.encode()
@@ -863,7 +917,8 @@ def test_nul_and_broken_unicode_are_refused(client):
             body = register(client, kind, "nul", content)
             assert body["status"] in (400, 422) and body["next_step"], (kind, content, body)
             assert "/content" in json.dumps(body), body
-    for content in (b'"\xc3"', b'"\xed\xa0\x80"', b'"\xf4\x90\x80\x80"', b'"\xc0\x80"', b'"\\ud800"', b'"\\udc00 x"', b'"\\ud83d\\u0041"'):
+    for content in (b'"\xc3"', b'"\xed\xa0\x80"', b'"\xf4\x90\x80\x80"', b'"\xc0\x80"', b'"\\ud800"', b'"\\udc00 x"',
+                    b'"\\ud83d\\u0041"'):
         status, _, body = client.request("POST", "/v1/artifacts/prompt/nul/versions", b'{"content":' + content + b"}", raw=True)
         assert status in (400, 422), (content, status)
     refused(404, client.get, "/v1/artifacts/prompt/nul/versions")
@@ -878,7 +933,8 @@ def test_nul_and_broken_unicode_are_refused(client):
 
 def test_content_up_to_the_limit(client, gate):
     limit = 1 << 20
-    for name, text in (("ascii", "x" * limit), ("lines", "\n" * limit), ("quotes", '"' * limit), ("wide", "\U0001f426" * (limit // 4))):
+    for name, text in (("ascii", "x" * limit), ("lines", "\n" * limit), ("quotes", '"' * limit),
+                       ("wide", "\U0001f426" * (limit // 4))):
         body = json.dumps({"content": text}, ensure_ascii=False).encode()
         got = client.request("POST", f"/v1/artifacts/prompt/large-{name}/versions", body, raw=True)
         assert got[0] == 201 and got[2]["size_bytes"] == limit, (name, got)
@@ -939,7 +995,8 @@ def test_a_release_never_changes(client):
     service(client, "immutable", releases=("v1",))
     for content in ("one", "two"):
         client.post("/v1/artifacts/prompt/immutable/versions", {"content": content})
-    base = {"name": "r1", "artifacts": [{"kind": "prompt", "name": "immutable", "version": 1}, {"kind": "model", "name": "immutable", "version": 1}],
+    base = {"name": "r1", "artifacts": [{"kind": "prompt", "name": "immutable", "version": 1},
+                                        {"kind": "model", "name": "immutable", "version": 1}],
             "parameters": {"t": 1, "s": [1, 2]}, "changelog": "first", "compatibility": "none", "history_compatible": False,
             "fallback": {"refusal": {"message": "no", "action": "ask"}}, "worksheets": {"cost": {"usd": 0.5}}}
     path = "/v1/services/immutable/releases"
@@ -950,7 +1007,8 @@ def test_a_release_never_changes(client):
     same = {**base, "artifacts": base["artifacts"][::-1], "parameters": {"s": [1.0, 2], "t": 1}}
     status, _, again = client.request("POST", path, same, raw=True)
     assert status == 200 and again == made
-    for change in ({"changelog": "second"}, {"compatibility": "x"}, {"parameters": {}}, {"history_compatible": True}, {"fallback": {}},
+    for change in ({"changelog": "second"}, {"compatibility": "x"}, {"parameters": {}}, {"history_compatible": True},
+                   {"fallback": {}},
                    {"worksheets": {}}, {"artifacts": [{**base["artifacts"][0], "version": 2}, base["artifacts"][1]]},
                    {"artifacts": base["artifacts"][1:]}):
         body = refused(409, client.post, path, {**base, **change}, part="immutable")
@@ -962,20 +1020,24 @@ def test_a_release_never_changes(client):
         answers = list(pool.map(lambda _: client.request("POST", path, {**base, "name": "r3"}, raw=True)[0], range(5)))
     assert sorted(answers) == [200] * 4 + [201]
     pin = {"kind": "model", "name": "immutable", "version": 1}
-    for artifacts, pointer in (([base["artifacts"][0]], "/artifacts"), ([pin, pin], "/artifacts"), ([{**pin, "version": 99}], "/artifacts/0/version"),
+    for artifacts, pointer in (([base["artifacts"][0]], "/artifacts"), ([pin, pin], "/artifacts"),
+                               ([{**pin, "version": 99}], "/artifacts/0/version"),
                                ([base["artifacts"][0], {**pin, "name": "none"}], "/artifacts/1/version"),
                                ([pin, {**pin, "name": "shop"}], "/artifacts")):
         refused(422, client.post, path, {"name": "wrong", "artifacts": artifacts}, pointer=pointer)
-    refused(422, client.post, path, {**base, "name": "w", "fallback": {"nonsense": {"message": "m"}}}, pointer="/fallback/nonsense")
+    refused(422, client.post, path, {**base, "name": "w", "fallback": {"nonsense": {"message": "m"}}},
+            pointer="/fallback/nonsense")
     defaults = client.post(path, {"name": "least", "artifacts": [pin]})
-    assert (defaults["history_compatible"], defaults["parameters"], defaults["changelog"], defaults["fallback"]) == (True, {}, "", {})
+    assert (defaults["history_compatible"], defaults["parameters"], defaults["changelog"],
+            defaults["fallback"]) == (True, {}, "", {})
 
 
 def test_diff_goes_down_to_lines_and_fields(client):
     service(client, "differ", releases=("v0",))
     old = "".join(f"line {n}\n" for n in range(1, 31))
     new = old.replace("line 5\n", "line five\n").replace("line 20\n", "").replace("line 30\n", "line 30\nline 31 🐦\n")
-    schema = {"name": "search", "parameters": {"type": "object", "required": ["q"], "properties": {"q": {"type": "string"}, "a/b~c": {"type": "integer"}}}}
+    schema = {"name": "search", "parameters": {"type": "object", "required": ["q"],
+                                               "properties": {"q": {"type": "string"}, "a/b~c": {"type": "integer"}}}}
     changed = copy.deepcopy(schema)
     changed["parameters"]["properties"]["q"]["maxLength"] = 100
     changed["parameters"]["required"] = ["q", "n"]
@@ -991,14 +1053,17 @@ def test_diff_goes_down_to_lines_and_fields(client):
 
     def cut(name, prompt, tool, extra=(), **more):
         client.post("/v1/services/differ/releases", {"name": name, "artifacts": [
-            model, {"kind": "prompt", "name": "differ", "version": prompt}, {"kind": "tool", "name": "differ", "version": tool}, *extra], **more})
+            model, {"kind": "prompt", "name": "differ", "version": prompt}, {"kind": "tool", "name": "differ", "version": tool},
+            *extra], **more})
     cut("a", v_old, 1, parameters={"t": 1, "gone": True}, changelog="A")
-    cut("b", v_new, 2, [{"kind": "corpus", "name": "differ", "version": 1}], parameters={"t": 2}, changelog="B", history_compatible=False,
+    cut("b", v_new, 2, [{"kind": "corpus", "name": "differ", "version": 1}], parameters={"t": 2}, changelog="B",
+        history_compatible=False,
         fallback={"refusal": {"message": "m"}})
     diff = client.get("/v1/services/differ/releases/a/diff/b")
     assert (diff["from"], diff["to"], diff["same"]) == ("a", "b", False)
     by_what = {c["what"]: c for c in diff["changes"]}
-    assert set(by_what) == {"prompt/differ", "tool/differ", "corpus/differ", "parameters", "history_compatible", "fallback", "changelog"}
+    assert set(by_what) == {"prompt/differ", "tool/differ", "corpus/differ", "parameters", "history_compatible", "fallback",
+                            "changelog"}
     prompt = by_what["prompt/differ"]
     assert (prompt["change"], prompt["from_version"], prompt["to_version"]) == ("changed", v_old, v_new)
     ops = [(line["op"], line["text"]) for line in prompt["lines"]]
@@ -1017,7 +1082,8 @@ def test_diff_goes_down_to_lines_and_fields(client):
     assert by_what["history_compatible"]["fields"] == [{"pointer": "", "change": "changed", "from": True, "to": False}]
     back = {c["what"]: c for c in client.get("/v1/services/differ/releases/b/diff/a")["changes"]}
     assert back["corpus/differ"]["change"] == "removed" and back["corpus/differ"]["to_version"] is None
-    mirrored = [({"-": "+", "+": "-"}.get(line["op"]), line["text"]) for line in back["prompt/differ"]["lines"] if line["op"] in "+-"]
+    mirrored = [({"-": "+", "+": "-"}.get(line["op"]), line["text"]) for line in back["prompt/differ"]["lines"]
+                if line["op"] in "+-"]
     assert sorted(mirrored) == sorted(o for o in ops if o[0] in "+-")
     same = client.get("/v1/services/differ/releases/a/diff/a")
     assert same["same"] is True and same["changes"] == []
@@ -1033,13 +1099,16 @@ def test_services_objectives_and_policy(client):
     default = client.get("/v1/services/basic/policy")
     assert default["version"] == 0 and default["created_at"] is None
     refused(409, client.post, "/v1/services/basic/rollouts", {"release": "v1"}, part="no objectives")
-    slos = client.put("/v1/services/basic/slos", {"slos": {"refusal": {"objective": 95.5}, "latency": {"objective": 99, "threshold": "2s"}}})
+    slos = client.put("/v1/services/basic/slos", {"slos": {"refusal": {"objective": 95.5},
+                                                           "latency": {"objective": 99, "threshold": "2s"}}})
     assert slos["version"] == 1 and slos["slos"]["refusal"]["objective"] == 95.5
     assert client.put("/v1/services/basic/slos", {"slos": slos["slos"]})["version"] == 1, "the same again is no new version"
-    assert client.put("/v1/services/basic/slos", {"slos": {"refusal": {"objective": 95}, "latency": slos["slos"]["latency"]}})["version"] == 2
+    assert client.put("/v1/services/basic/slos", {"slos": {"refusal": {"objective": 95},
+                                                           "latency": slos["slos"]["latency"]}})["version"] == 2
     refused(422, client.put, "/v1/services/basic/slos", {"slos": {}}, pointer="/slos")
     refused(422, client.put, "/v1/services/basic/slos", {"slos": {"ttft": {"objective": 9}}}, pointer="/slos/ttft/threshold")
-    refused(422, client.put, "/v1/services/basic/slos", {"slos": {"error": {"objective": 9, "threshold": "1s"}}}, pointer="/slos/error/threshold")
+    refused(422, client.put, "/v1/services/basic/slos", {"slos": {"error": {"objective": 9, "threshold": "1s"}}},
+            pointer="/slos/error/threshold")
     refused(422, client.put, "/v1/services/basic/policy", {"guardrails": {"error": {}}}, pointer="/guardrails/error")
     policy = client.put("/v1/services/basic/policy", {"guardrails": {"latency": {"action": "notify"}}, "blind": "90s"})
     assert policy["version"] == 1 and policy["policy"]["blind"] == "90s"
@@ -1095,12 +1164,14 @@ def test_commands_and_their_conflicts(client):
     assert client.delete("/v1/freeze")["frozen"] is False
     gone = verb("abort", {"reason": "enough"})
     assert gone["phase"] == "aborted" and gone["weight"] == 0 and gone["ended_at"] and "enough" in gone["reason"]
-    for name, body in (("pause", {}), ("resume", {}), ("promote", {}), ("promote", {"full": True}), ("set-weight", {"weight": 1}),
+    for name, body in (("pause", {}), ("resume", {}), ("promote", {}), ("promote", {"full": True}),
+                       ("set-weight", {"weight": 1}),
                        ("mute", {"sli": "refusal", "until": "1h", "reason": "r"})):
         refused(409, client.post, f"{one}/{name}", body, part="aborted")
     assert verb("abort")["version"] == gone["version"]
     newer = client.post(path, {"release": "v2", "allow_no_gateway": True})
-    newest = client.post(path, {"release": "v3", "allow_no_gateway": True, "supersede": True, "plan": {"steps": [{"weight": "100%"}]}})
+    newest = client.post(path, {"release": "v3", "allow_no_gateway": True, "supersede": True,
+                                "plan": {"steps": [{"weight": "100%"}]}})
     assert client.get(f"/v1/rollouts/{newer['id']}")["phase"] == "aborted" and newest["steps"] == 1
     done = client.post(f"/v1/rollouts/{newest['id']}/promote", {"full": True})
     assert done["phase"] == "completed" and done["unproven"]
@@ -1131,7 +1202,8 @@ def test_a_quarantine_is_lifted_with_a_reason(fast):
     refused(409, client.post, "/v1/services/lifted/rollouts", {"release": "v2", "allow_no_gateway": True}, part="quarantine")
     body = refused(409, client.post, "/v1/services/lifted/rollback", {"to": "v2"})
     assert "reason" in json.dumps(body), body
-    assert client.post("/v1/services/lifted/releases/v2/lift-quarantine", {"reason": "the judge was wrong"})["quarantined"] is None
+    assert client.post("/v1/services/lifted/releases/v2/lift-quarantine",
+                       {"reason": "the judge was wrong"})["quarantined"] is None
     event = [e for e in client.get("/v1/events?service=lifted&limit=200")["items"] if "quarantine" in e["type"]][0]
     assert "the judge was wrong" in json.dumps(event)
 
@@ -1150,19 +1222,23 @@ def test_routes_and_outcomes_on_the_gateway_port(client, gate, shop):
     for wait in ("61s", "-1s", "x", ""):
         refused(422, own.get, f"/v1/routes/shop?wait={wait}")
     refused(400, own.get, "/v1/routes/shop", headers={"Serin-Gateway": "no name"})
-    wait_for("heard", lambda: any(g["instance"] == "gw-contract" and not g["behind"] for g in client.get("/v1/gateways?service=shop")["items"]))
-    held = threading.Thread(target=lambda: answers.append(own.request("GET", "/v1/routes/shop?wait=15s", headers=tag, raw=True)))
+    wait_for("heard", lambda: any(g["instance"] == "gw-contract" and not g["behind"]
+                                  for g in client.get("/v1/gateways?service=shop")["items"]))
+    held = threading.Thread(target=lambda: answers.append(own.request("GET", "/v1/routes/shop?wait=15s", headers=tag,
+                                                                      raw=True)))
     answers = []
     held.start()
     time.sleep(0.3)
     client.post(f"/v1/rollouts/{shop}/set-weight", {"weight": 900})
     held.join(timeout=10)
     assert answers and answers[0][0] == 200 and answers[0][2]["epoch"] > route["epoch"], "a parked poll is answered when it changes"
-    batch = {"service": "shop", "admissions": [{"release": "v1", "count": 3, "age_ms": 10}, {"release": "none", "count": 1, "age_ms": 0}],
+    batch = {"service": "shop", "admissions": [{"release": "v1", "count": 3, "age_ms": 10},
+                                               {"release": "none", "count": 1, "age_ms": 0}],
              "outcomes": [{"release": "v1", "age_ms": 5, "sli": {"refusal": False}}, {"release": "ghost", "age_ms": 5}]}
     key = {"Idempotency-Key": "contract-batch"}
     first = own.post("/v1/outcomes", batch, headers=key)
-    assert first["accepted"] == 2 and [r["pointer"] for r in first["rejected"]] == ["/admissions/1/release", "/outcomes/1/release"]
+    assert first["accepted"] == 2 and [r["pointer"]
+                                       for r in first["rejected"]] == ["/admissions/1/release", "/outcomes/1/release"]
     again = own.post("/v1/outcomes", batch, headers=key)
     assert again["duplicate"] and again["accepted"] == 0
     assert own.post("/v1/outcomes", {"service": "shop"})["accepted"] == 0

@@ -10,18 +10,21 @@ import pytest
 import serin
 from serin import DEMO, ROOT, bucket, first_release, gateway_live, service, wait_for
 
-STEPS = {"plan": {"steps": [{"weight": "20%", "bake": "1h"}, {"weight": "50%", "bake": "1h"}, {"weight": "100%", "bake": "1h"}]},
+STEPS = {"plan": {"steps": [{"weight": "20%", "bake": "1h"}, {"weight": "50%", "bake": "1h"},
+                            {"weight": "100%", "bake": "1h"}]},
          "guardrails": {"refusal": {"maturity": "1s", "budget_share": 0}}, "blind": "1h"}
 
 
 class Demo:
     def __init__(self, world, folder, name, **options):
         self.status_file = os.path.join(folder, "status.json")
-        words = [DEMO, "--url", f"http://{world.daemon.gateway}", "--services", name, "--status", self.status_file, "--report", "100ms"]
+        words = [DEMO, "--url", f"http://{world.daemon.gateway}", "--services", name, "--status", self.status_file, "--report",
+                 "100ms"]
         for option, value in options.items():
             words += ["--" + option.replace("_", "-"), str(value)]
         self.log = open(os.path.join(folder, "demo.log"), "ab")
-        self.process = subprocess.Popen(words, env={**os.environ, "SERIN_GATEWAY_TOKEN": world.tokens["gateway"]}, stdout=self.log, stderr=self.log,
+        self.process = subprocess.Popen(words, env={**os.environ, "SERIN_GATEWAY_TOKEN": world.tokens["gateway"]},
+                                        stdout=self.log, stderr=self.log,
                                         stdin=subprocess.DEVNULL)
 
     def status(self):
@@ -143,7 +146,8 @@ def test_the_lease_is_obeyed_and_a_restart_loses_nothing(own_world, demo):
     # serind is back: the canary has its share again, and what was to be reported is
     world.daemon.start()
     client = world.client()
-    back = wait_for("the canary is served again", lambda: (lambda s: s if requests(s, "v2") > requests(after, "v2") else None)(gateway.newer(1)), 20)
+    back = wait_for("the canary is served again",
+                    lambda: (lambda s: s if requests(s, "v2") > requests(after, "v2") else None)(gateway.newer(1)), 20)
     assert back["lease"] == "held" and back["older_routes"] == 0
     assert client.get(f"/v1/rollouts/{rollout}")["phase"] in ("progressing", "paused")
     client.post("/v1/services/shop/rollback", {"reason": "enough was seen"})
@@ -155,7 +159,8 @@ def test_the_lease_is_obeyed_and_a_restart_loses_nothing(own_world, demo):
     assert reports["dropped"] == reports["waiting"] == reports["rejected"] == reports["refused_batches"] == 0, reports
     assert reports["failures"] > 0 and reports["repeated"] > 0, "it had to send some again"
     rows = world.database.sql("SELECT release, sum(admissions), sum(outcomes + late_outcomes) FROM observations WHERE service = 'shop' GROUP BY 1 ORDER BY 1")
-    told = [[r["release"], str(r["requests"]), str(r["finished"])] for r in sorted(shop["releases"], key=lambda r: r["release"])]
+    told = [[r["release"], str(r["requests"]), str(r["finished"])]
+            for r in sorted(shop["releases"], key=lambda r: r["release"])]
     assert rows == told, "each request and each answer is counted once, also those of batches that were sent twice"
     epochs = [e["epoch"] for e in shop["epochs"]]
     assert epochs == sorted(set(epochs)), "epochs only grow"
@@ -180,14 +185,18 @@ def test_wrong_options(tmp_path):
     def call(*words):
         return subprocess.run([DEMO, *words], capture_output=True, text=True, timeout=20, env={"PATH": os.environ["PATH"]})
     assert call("--help").returncode == 0 and "--behaviour" in call("--help").stdout
-    for words in ((), ("--nonsense",), ("--url", "http://127.0.0.1:1"), ("--url", "http://127.0.0.1:1", "--services", "no name"),
-                  ("--url", "http://127.0.0.1:1", "--services", "a", "--rps", "x"), ("--url", "http://127.0.0.1:1", "--services", "a", "--rps", "-1"),
-                  ("--url", "http://127.0.0.1:1", "--services", "a", "--wait", "2h"), ("--url", "http://127.0.0.1:1", "--services", "a", "more"),
+    for words in ((), ("--nonsense",), ("--url", "http://127.0.0.1:1"),
+                  ("--url", "http://127.0.0.1:1", "--services", "no name"),
+                  ("--url", "http://127.0.0.1:1", "--services", "a", "--rps", "x"),
+                  ("--url", "http://127.0.0.1:1", "--services", "a", "--rps", "-1"),
+                  ("--url", "http://127.0.0.1:1", "--services", "a", "--wait", "2h"),
+                  ("--url", "http://127.0.0.1:1", "--services", "a", "more"),
                   ("--url", "http://127.0.0.1:1", "--services", "a", "--replay", f"v1={tmp_path}/none.csv")):
         wrong = call(*words)
         assert wrong.returncode == 2 and wrong.stderr, words
     # without Serin it goes on, and serves nothing
-    alone = call("--url", "http://127.0.0.1:1", "--services", "a", "--rps", "50", "--duration", "1500ms", "--status", f"{tmp_path}/s.json")
+    alone = call("--url", "http://127.0.0.1:1", "--services", "a", "--rps", "50", "--duration", "1500ms", "--status",
+                 f"{tmp_path}/s.json")
     assert alone.returncode == 0
     status = json.load(open(f"{tmp_path}/s.json"))["services"][0]
     assert status["unrouted"] > 20 and status["failures"] > 0 and status["releases"] == []

@@ -133,7 +133,8 @@ def test_what_is_not_http(target, port):
     for data in (b"", b"\r\n\r\n\r\n", b"\x00\x01\x02\xff\xfe\r\n\r\n", bytes.fromhex("16030100a5010000a10303") + bytes(160),
                  b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"GET\r\n\r\n", b"GET /\r\n\r\n", b"GET / HTTP/9.9\r\nHost: x\r\n\r\n",
                  b"GET / HTTP/1.1 extra\r\nHost: x\r\n\r\n", b" GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"/ GET HTTP/1.1\r\n\r\n",
-                 b"\x04\x01\x00\x50\x7f\x00\x00\x01\x00", b"SSH-2.0-OpenSSH_9.2\r\n", b"{}\r\n\r\n", b"\xff" * 100_000, b"A" * 100_000,
+                 b"\x04\x01\x00\x50\x7f\x00\x00\x01\x00", b"SSH-2.0-OpenSSH_9.2\r\n", b"{}\r\n\r\n", b"\xff" * 100_000,
+                 b"A" * 100_000,
                  b"\n" * 10_000, b"GET / HTTP/1.1\r\n\r\n", b"G\x00T / HTTP/1.1\r\nHost: x\r\n\r\n"):
         refused(target, port, data)
 
@@ -152,9 +153,11 @@ def test_half_requests(target, port):
 
 @pytest.mark.parametrize("port", PORTS)
 def test_strange_headers(target, port):
-    for more in (b"nonsense\r\n", b": empty\r\n", b"X : y\r\n", b" folded: y\r\n", b"X: a\r\n b\r\n", b"X: \xff\xfe\r\n", b"X: a\x00b\r\n",
+    for more in (b"nonsense\r\n", b": empty\r\n", b"X : y\r\n", b" folded: y\r\n", b"X: a\r\n b\r\n", b"X: \xff\xfe\r\n",
+                 b"X: a\x00b\r\n",
                  b"X: a\rb\r\n", b"Host: y\r\n", b"Host: \xff\r\n", b"Upgrade: websocket\r\n", b"Range: bytes=0-1,5-\r\n",
-                 b"Accept: nothing/at-all;q=x\r\n", b"X-Forwarded-For: " + b"1.1.1.1, " * 100 + b"\r\n", b"If-Modified-Since: never\r\n",
+                 b"Accept: nothing/at-all;q=x\r\n", b"X-Forwarded-For: " + b"1.1.1.1, " * 100 + b"\r\n",
+                 b"If-Modified-Since: never\r\n",
                  b"Cookie: a=b; c\r\n" * 3, b"Expect: 200-maybe\r\n", b"TE: x\r\n", b"Trailer: Authorization\r\n"):
         refused(target, port, get(target, port, more), allowed=(200, 206))
     for more in (token(target), b"Authorization: Bearer x\r\n", b"Authorization: Basic dTpw\r\n"):  # two of them
@@ -176,7 +179,8 @@ def test_huge_headers_and_lines(target, port):
 @pytest.mark.parametrize("port", PORTS)
 def test_lengths_that_are_wrong(target, port):
     body = b'{"reason": "x"}'
-    for length in (b"-5", b"+15", b"abc", b"0x10", b"15.0", b"1e1", b"99999999999999999999999", b"18446744073709551616", b" ", b"15 15", b"15, 15",
+    for length in (b"-5", b"+15", b"abc", b"0x10", b"15.0", b"1e1", b"99999999999999999999999", b"18446744073709551616", b" ",
+                   b"15 15", b"15, 15",
                    b"2", b"500", b"9223372036854775807"):
         refused(target, port, post(target, port, body, b"Content-Length: " + length + b"\r\n"))
     if port == "control":  # where one body ends must never be a matter of opinion
@@ -190,15 +194,18 @@ def test_lengths_that_are_wrong(target, port):
 @pytest.mark.parametrize("port", PORTS)
 def test_chunks_that_are_wrong(target, port):
     chunked = b"Transfer-Encoding: chunked\r\n"
-    for body in (b"zz\r\n{}\r\n0\r\n\r\n", b"-2\r\n{}\r\n0\r\n\r\n", b"FFFFFFFFFFFFFFFFF\r\n{}\r\n", b"7fffffffffffffff\r\n{}\r\n", b"2{}\r\n0\r\n\r\n",
-                 b"2\r\n{}0\r\n\r\n", b"2\r\n{}xx\r\n0\r\n\r\n", b"\r\n\r\n", b"2\r\n{", b"5\r\n{}\r\n0\r\n\r\n", b"0\r\n" + b"X: y\r\n" * 5000 + b"\r\n"):
+    for body in (b"zz\r\n{}\r\n0\r\n\r\n", b"-2\r\n{}\r\n0\r\n\r\n", b"FFFFFFFFFFFFFFFFF\r\n{}\r\n",
+                 b"7fffffffffffffff\r\n{}\r\n", b"2{}\r\n0\r\n\r\n",
+                 b"2\r\n{}0\r\n\r\n", b"2\r\n{}xx\r\n0\r\n\r\n", b"\r\n\r\n", b"2\r\n{", b"5\r\n{}\r\n0\r\n\r\n",
+                 b"0\r\n" + b"X: y\r\n" * 5000 + b"\r\n"):
         refused(target, port, post(target, port, body, chunked))
     for encoding in (b"gzip", b"chunked, gzip", b"gzip, chunked", b"identity", b"xchunked", b"chunked, chunked"):
-        refused(target, port, post(target, port, b"2\r\n{}\r\n0\r\n\r\n", b"Transfer-Encoding: " + encoding + b"\r\n"), allowed=(200,))
-    # rightly made, one byte a chunk, it is read
+        refused(target, port, post(target, port, b"2\r\n{}\r\n0\r\n\r\n", b"Transfer-Encoding: " + encoding + b"\r\n"),
+                allowed=(200,))
+    # rightly made, one byte a chunk, it is read; not on the gateway port, which says so
     good = b'{"reason": 7}' if port == "control" else b'{"service": "hostile"}'
     pieces = b"".join(b"1\r\n" + bytes([c]) + b"\r\n" for c in good) + b"0\r\n\r\n"
-    assert refused(target, port, post(target, port, pieces, chunked), allowed=(200,)) in ([[422]] if port == "control" else [[200], [400]])
+    assert refused(target, port, post(target, port, pieces, chunked)) == ([422] if port == "control" else [400])
 
 
 @pytest.mark.parametrize("port", PORTS)
@@ -221,12 +228,18 @@ def test_the_line_of_a_chunk_that_does_not_end(own_world, port):
     assert cpu_s() - before < 0.5
 
 
-BODIES = [b"", b"\x00", b"\xff", b"{", b"[" * 100_000, b'{"a":' * 50_000, b"{}" + b" " * 100 + b"x", b"\xef\xbb\xbf{}", b'{"reason": "\xff"}', b'{"reason": "\xed\xa0\x80"}',
-          b'{"reason": "\xc0\xaf"}', b'{"reason": "\xf5\x80\x80\x80"}', b'{"reason": "a", "reason": "b"}', b'{"service": "hostile", "service": "hostile"}',
-          b'{"reason": NaN}', b'{"reason": Infinity}', b'{"reason": 1e999999999}', b'{"reason": ' + b"9" * 100_000 + b"}", b'{"reason": "\\ud800"}',
-          b'{"reason": "\\u0000"}', b"{'reason': 'x'}", b'{"reason": "x",}', b'{reason: "x"}', b'{"reason": "x"} {"reason": "x"}', b'{"reason": /* */ "x"}',
-          b'{"reason": "x\ny"}', b'{"reason": true false}', b"nul", b'"' + b"\\u00e9" * 50_000, b'{"' + b"k" * 1_000_000 + b'": 1}',
-          b"{" + b",".join(b'"k%d": 1' % n for n in range(20_000)) + b"}", b"[" + b"0," * 300_000 + b"0]", b'{"reason": {"a": ' + b"[" * 5000 + b"]" * 5000 + b"}}"]
+BODIES = [b"", b"\x00", b"\xff", b"{", b"[" * 100_000, b'{"a":' * 50_000, b"{}" + b" " * 100 + b"x", b"\xef\xbb\xbf{}",
+          b'{"reason": "\xff"}', b'{"reason": "\xed\xa0\x80"}',
+          b'{"reason": "\xc0\xaf"}', b'{"reason": "\xf5\x80\x80\x80"}', b'{"reason": "a", "reason": "b"}',
+          b'{"service": "hostile", "service": "hostile"}',
+          b'{"reason": NaN}', b'{"reason": Infinity}', b'{"reason": 1e999999999}', b'{"reason": ' + b"9" * 100_000 + b"}",
+          b'{"reason": "\\ud800"}',
+          b'{"reason": "\\u0000"}', b"{'reason': 'x'}", b'{"reason": "x",}', b'{reason: "x"}',
+          b'{"reason": "x"} {"reason": "x"}', b'{"reason": /* */ "x"}',
+          b'{"reason": "x\ny"}', b'{"reason": true false}', b"nul", b'"' + b"\\u00e9" * 50_000,
+          b'{"' + b"k" * 1_000_000 + b'": 1}',
+          b"{" + b",".join(b'"k%d": 1' % n for n in range(20_000)) + b"}", b"[" + b"0," * 300_000 + b"0]",
+          b'{"reason": {"a": ' + b"[" * 5000 + b"]" * 5000 + b"}}"]
 
 
 @pytest.mark.parametrize("port", PORTS)
@@ -248,16 +261,21 @@ def test_ten_thousand_bytes_as_a_name(target):
         assert 400 <= status < 500, (arguments[:2], status)
         text = json.dumps(body) if isinstance(body, dict) else body.decode()
         assert len(text) < 5000, "what is wrong is not repeated in full"
-    for path in ("services/%s", "services/%s/slos", "services/hostile/releases/%s", "services/hostile/releases/v1/diff/%s", "rollouts/%s",
-                 "rollouts/%s/explain", "artifacts/prompt/%s/versions", "artifacts/%s/x/versions", "artifacts/prompt/hostile/versions/%s",
-                 "events?service=%s", "events?rollout=%s", "services?cursor=%s", "services?limit=%s", "services?%s=1", "gateways?service=%s"):
+    for path in ("services/%s", "services/%s/slos", "services/hostile/releases/%s", "services/hostile/releases/v1/diff/%s",
+                 "rollouts/%s",
+                 "rollouts/%s/explain", "artifacts/prompt/%s/versions", "artifacts/%s/x/versions",
+                 "artifacts/prompt/hostile/versions/%s",
+                 "events?service=%s", "events?rollout=%s", "services?cursor=%s", "services?limit=%s", "services?%s=1",
+                 "gateways?service=%s"):
         if path == "events?rollout=%s":  # it is only looked for
             status, _, body = client.request("GET", "/v1/" + path % long, raw=True)
             assert status in (400, 404, 422) or body["items"] == []
             continue
         small(client, "GET", "/v1/" + path % long)
-    for path, body in (("/v1/tokens", {"name": long, "role": "viewer"}), ("/v1/tokens", {"name": "x", "role": long}), ("/v1/freeze", {"reason": long}),
-                       ("/v1/webhooks", {"url": "http://x/" + long}), ("/v1/services/hostile/releases", {"name": long, "artifacts": []}),
+    for path, body in (("/v1/tokens", {"name": long, "role": "viewer"}), ("/v1/tokens", {"name": "x", "role": long}),
+                       ("/v1/freeze", {"reason": long}),
+                       ("/v1/webhooks", {"url": "http://x/" + long}), ("/v1/services/hostile/releases",
+                                                                       {"name": long, "artifacts": []}),
                        ("/v1/services/hostile/rollouts", {"release": long}), ("/v1/services/hostile/rollback", {"to": long}),
                        ("/v1/freeze", {long: long})):
         small(client, "POST", path, body)
@@ -282,15 +300,20 @@ def talk_status(world, port, data):
 @pytest.mark.parametrize("port", PORTS)
 def test_ways_out_of_a_path(target, port):
     base = b"/v1/services/" if port == "control" else b"/v1/routes/"
-    for tail in (b"../../../../etc/passwd", b"..%2f..%2fetc%2fpasswd", b"%2e%2e/%2e%2e/x", b"..%252f..", b"hostile/../hostile", b"./hostile", b"hostile%2f",
-                 b"..\\..\\x", b"%5c..%5c", b"hostile%", b"hostile%4", b"hostile%zz", b"hostile%u0041", b"%ff%fe", b"%c0%af", b"%ed%a0%80", b"\xff\xfe",
-                 b"hostile%0d%0aX:%20y", b"hostile%0a", b"hostile%20", b"+hostile", b"hostile;x=y", b"%68ostile%2Fslos", b"hostile'--", b"hostile%27%3bselect",
+    for tail in (b"../../../../etc/passwd", b"..%2f..%2fetc%2fpasswd", b"%2e%2e/%2e%2e/x", b"..%252f..", b"hostile/../hostile",
+                 b"./hostile", b"hostile%2f",
+                 b"..\\..\\x", b"%5c..%5c", b"hostile%", b"hostile%4", b"hostile%zz", b"hostile%u0041", b"%ff%fe", b"%c0%af",
+                 b"%ed%a0%80", b"\xff\xfe",
+                 b"hostile%0d%0aX:%20y", b"hostile%0a", b"hostile%20", b"+hostile", b"hostile;x=y", b"%68ostile%2Fslos",
+                 b"hostile'--", b"hostile%27%3bselect",
                  b"%F0%9F%90%A6", b"%E2%80%AE", b"${jndi:x}", b"%25%73%25%6e", b"hostile#x", b"hostile.json", b"HOSTILE", b"*"):
         assert 400 <= talk_status(target, port, get(target, port, at=base + tail)) < 500, tail
-    for at in (b"/../../etc/passwd", b"//v1/services", b"/v1//services/hostile", b"http://x/v1/services", b"x", b"*", b"/%2e%2e/%2e%2e", b"/v1/%2e/services"):
+    for at in (b"/../../etc/passwd", b"//v1/services", b"/v1//services/hostile", b"http://x/v1/services", b"x", b"*",
+               b"/%2e%2e/%2e%2e", b"/v1/%2e/services"):
         for answer in split(talk(target, port, get(target, port, at=at))):
             assert 400 <= answer[0] < 500, at
-    for query in (b"?\x80", b"?%00=1", b"?a=%00", b"?%", b"?limit=1;drop", b"?" + b"&" * 3000, b"?=", b"?=1", b"?wait=1s&wait=2s&wait=%ff"):
+    for query in (b"?\x80", b"?%00=1", b"?a=%00", b"?%", b"?limit=1;drop", b"?" + b"&" * 3000, b"?=", b"?=1",
+                  b"?wait=1s&wait=2s&wait=%ff"):
         refused(target, port, get(target, port, at=path(port) + query), allowed=(200,))
 
 
@@ -332,7 +355,8 @@ def test_a_slow_client_is_served_and_nobody_waits_for_it(target, port):
                 answer += chunk
             answers[name] = split(answer)[-1][0]
     good = b'{"service": "hostile"}' if port == "gateway" else b'{"reason": 1}'
-    threads = [threading.Thread(target=slow, args=("get", get(target, port))), threading.Thread(target=slow, args=("post", post(target, port, good)))]
+    threads = [threading.Thread(target=slow, args=("get", get(target, port))),
+               threading.Thread(target=slow, args=("post", post(target, port, good)))]
     for thread in threads:
         thread.start()
     longest = 0
@@ -352,7 +376,8 @@ def test_a_slow_reader_holds_up_nobody(target):
     client, text = target.client(), "\U0001f426 reads slowly\n" * 50_000
     digest = client.post("/v1/artifacts/prompt/hostile-large/versions", {"content": text})["digest"]
     readers = []
-    for port, at in (("control", b"/v1/artifacts/prompt/hostile-large/versions/1"), ("gateway", b"/v1/content/" + digest.encode())) * 2:
+    for port, at in (("control", b"/v1/artifacts/prompt/hostile-large/versions/1"),
+                     ("gateway", b"/v1/content/" + digest.encode())) * 2:
         connection = connect(target, port, timeout=20)
         connection.sendall(get(target, port, at=at, last=False) * 9 + get(target, port, at=at))
         readers.append(connection)
@@ -380,7 +405,8 @@ def test_clients_that_go_away_leave_nothing_behind(target, port):
     healthy(target)
     time.sleep(0.3)
     before = len(os.listdir(folder))
-    data = [get(target, port, last=False)[:30], get(target, port, last=False), post(target, port, b'{"reason": "', last=False)[:-4], b"", get(target, port, last=False) * 5]
+    data = [get(target, port, last=False)[:30], get(target, port, last=False),
+            post(target, port, b'{"reason": "', last=False)[:-4], b"", get(target, port, last=False) * 5]
     if port == "gateway":  # parked, too
         tag = http.client.HTTPConnection(target.daemon.gateway, timeout=10)
         tag.request("GET", "/v1/routes/hostile", headers={"Authorization": f"Bearer {target.tokens['gateway']}"})
@@ -397,7 +423,8 @@ def test_clients_that_go_away_leave_nothing_behind(target, port):
     wait_for("all are forgotten", lambda: len(os.listdir(folder)) <= before + 6, 15)
 
 
-LATE = pytest.param("gateway", marks=pytest.mark.xfail(strict=True, reason="an end that comes with the data is seen after 120 s only"))
+LATE = pytest.param("gateway", marks=pytest.mark.xfail(
+    strict=False, reason="libmicrohttpd 0.9.75 may see an end that comes with the data only at the idle time-out, 120 s"))
 
 
 @pytest.mark.parametrize("port", ["control", LATE])
@@ -419,7 +446,8 @@ def test_who_hangs_up_in_the_middle_is_forgotten(target, port):
 def test_what_does_not_fit_into_a_connection_is_forgotten_with_it(own_world, port):
     """A query or cookies that the library has no room for: closed, and nothing of it is waited for at the end."""
     world = own_world().start()
-    for data in (b"GET /?" + b"&" * 3000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", b"GET / HTTP/1.1\r\nHost: x\r\nCookie: " + b"a=b; " * 600 + b"\r\n\r\n"):
+    for data in (b"GET /?" + b"&" * 3000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+                 b"GET / HTTP/1.1\r\nHost: x\r\nCookie: " + b"a=b; " * 600 + b"\r\n\r\n"):
         for _ in range(5):
             assert refused(world, port, data) in ([], [431], [414], [400], [404])
     began = time.monotonic()
@@ -451,10 +479,12 @@ def test_more_connections_than_there_may_be(target):
 def test_requests_with_random_faults(target, port):
     random_ = random.Random(20260101)
     good = b'{"service": "hostile", "outcomes": [{"release": "v1", "age_ms": 1, "sli": {"refusal": 1}}]}'
-    seeds = [get(target, port, b"If-None-Match: \"x\"\r\nX-Request-Id: r\r\n", at=path(port) + (b"?wait=1ms" if port == "gateway" else b"")),
+    seeds = [get(target, port, b"If-None-Match: \"x\"\r\nX-Request-Id: r\r\n",
+                 at=path(port) + (b"?wait=1ms" if port == "gateway" else b"")),
              post(target, port, b'{"reason": 1, "x": [1, 2.5e3, null, "\\u00e9"]}' if port == "control" else good),
-             post(target, port, b"5\r\n{\"rea\r\n0\r\n\r\n", b"Transfer-Encoding: chunked\r\n")][:3 if port == "control" else 2]
-    strange = [b"\x00", b"\xff", b"\r\n", b"\n", b" ", b":", b"%00", b"%", b"/", b"..", b'"', b"{", b"[", b"\\", b"99999999999", b"-1", b"\xf0\x9f\x90\xa6", b"A" * 5000]
+             post(target, port, b"5\r\n{\"rea\r\n0\r\n\r\n", b"Transfer-Encoding: chunked\r\n")]
+    strange = [b"\x00", b"\xff", b"\r\n", b"\n", b" ", b":", b"%00", b"%", b"/", b"..", b'"', b"{", b"[", b"\\", b"99999999999",
+               b"-1", b"\xf0\x9f\x90\xa6", b"A" * 5000]
     for number in range(350):
         data = bytearray(seeds[number % len(seeds)])
         for _ in range(random_.randint(1, 4)):

@@ -22,7 +22,8 @@ def database():
 
 
 def serind(database, *words, timeout=60, **settings):
-    env = {**(database.env() if database else os.environ), "SERIN_CONTROL_ADDR": "127.0.0.1:0", "SERIN_GATEWAY_ADDR": "127.0.0.1:0", **settings}
+    env = {**(database.env() if database else os.environ), "SERIN_CONTROL_ADDR": "127.0.0.1:0",
+           "SERIN_GATEWAY_ADDR": "127.0.0.1:0", **settings}
     return subprocess.run([SERIND, *words], env=env, capture_output=True, text=True, timeout=timeout, stdin=subprocess.DEVNULL)
 
 
@@ -51,7 +52,8 @@ def test_migrate_twice(database):
 
 def test_many_migrate_at_once(database):
     env = database.env()
-    running = [subprocess.Popen([SERIND, "migrate"], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(4)]
+    running = [subprocess.Popen([SERIND, "migrate"], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+               for _ in range(4)]
     counts = []
     for process in running:
         out, err = process.communicate(timeout=60)
@@ -63,7 +65,8 @@ def test_many_migrate_at_once(database):
 
 def test_a_migration_that_is_killed_is_done_or_not(database):
     for pause in (0.02, 0.05, 0.09, 0.14):
-        process = subprocess.Popen([SERIND, "migrate"], env=database.env(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen([SERIND, "migrate"], env=database.env(), stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.DEVNULL)
         time.sleep(pause)
         process.send_signal(signal.SIGKILL)
         process.wait(timeout=10)
@@ -119,7 +122,8 @@ def test_wrong_words(database):
         wrong = serind(database, *words)
         assert wrong.returncode == 2 and "serind migrate" in wrong.stderr and wrong.stdout == "", words
     database.migrate()
-    for words in ((), ("--name", "x"), ("--role", "admin"), ("--name", "x", "--role", "king"), ("--name", "no name", "--role", "admin"),
+    for words in ((), ("--name", "x"), ("--role", "admin"), ("--name", "x", "--role", "king"),
+                  ("--name", "no name", "--role", "admin"),
                   ("--name", "x", "--role", "admin", "--more")):
         wrong = serind(database, "token", "create", *words)
         assert wrong.returncode == 2 and "--role viewer|gateway|engineer|oncall|admin" in wrong.stderr, words
@@ -129,10 +133,12 @@ def test_wrong_words(database):
 
 
 def test_wrong_settings_are_named_all_at_once(database):
-    wrong = serind(database, SERIN_TICK_MS="soon", SERIN_CANARY_LEASE_S="5", SERIN_DATABASE_CONNECTIONS="1e3", SERIN_ALLOW_NO_FSYNC="yes",
+    wrong = serind(database, SERIN_TICK_MS="soon", SERIN_CANARY_LEASE_S="5", SERIN_DATABASE_CONNECTIONS="1e3",
+                   SERIN_ALLOW_NO_FSYNC="yes",
                    SERIN_STATE_DIR="x" * 2000)
     assert wrong.returncode == 1
-    for name in ("SERIN_TICK_MS", "SERIN_CANARY_LEASE_S", "SERIN_DATABASE_CONNECTIONS", "SERIN_ALLOW_NO_FSYNC", "SERIN_STATE_DIR"):
+    for name in ("SERIN_TICK_MS", "SERIN_CANARY_LEASE_S", "SERIN_DATABASE_CONNECTIONS", "SERIN_ALLOW_NO_FSYNC",
+                 "SERIN_STATE_DIR"):
         assert name in wrong.stderr, name
     assert "from 50 to 60000" in wrong.stderr and "serind help" in wrong.stderr
     none = serind(database, SERIN_DATABASE_URL="")
@@ -149,8 +155,10 @@ def test_addresses_that_cannot_be_listened_on(database, tmp_path):
         used = "127.0.0.1:%d" % taken.getsockname()[1]
         for name in ("SERIN_CONTROL_ADDR", "SERIN_GATEWAY_ADDR"):
             refused = serind(database, timeout=30, **{name: used})
-            assert refused.returncode == 1 and used.rsplit(":", 1)[1] in refused.stderr and "in use" in refused.stderr, refused.stderr
-            for wrong in ("nonsense", "127.0.0.1:", "127.0.0.1:x", ":8080", "127.0.0.1:99999", "300.0.0.1:80", "example.invalid:80"):
+            assert refused.returncode == 1 and used.rsplit(":",
+                                                           1)[1] in refused.stderr and "in use" in refused.stderr, refused.stderr
+            for wrong in ("nonsense", "127.0.0.1:", "127.0.0.1:x", ":8080", "127.0.0.1:99999", "300.0.0.1:80",
+                          "example.invalid:80"):
                 refused = serind(database, timeout=30, **{name: wrong})
                 assert refused.returncode == 1 and wrong.split(":")[0] in refused.stderr, (name, wrong, refused.stderr)
     gone = serind(database, timeout=30, SERIN_STATE_DIR=str(tmp_path / "not" / "there"))

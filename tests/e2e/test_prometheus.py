@@ -48,7 +48,8 @@ class Exporter:
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
         self.address = "127.0.0.1:%d" % self.server.server_port
-        self.threads = [threading.Thread(target=self.server.serve_forever, daemon=True), threading.Thread(target=self.run, daemon=True)]
+        self.threads = [threading.Thread(target=self.server.serve_forever, daemon=True),
+                        threading.Thread(target=self.run, daemon=True)]
         for thread in self.threads:
             thread.start()
 
@@ -107,7 +108,8 @@ class Prometheus:
         with open(f"{self.path}/log", "ab") as log:
             self.process = subprocess.Popen([
                 PROMETHEUS, f"--config.file={self.path}/prometheus.yml", f"--storage.tsdb.path={self.path}/data",
-                f"--web.listen-address=127.0.0.1:{self.port}", "--log.level=warn"], stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+                f"--web.listen-address=127.0.0.1:{self.port}", "--log.level=warn"], stdout=log, stderr=log,
+                stdin=subprocess.DEVNULL)
         self.port = wait_for("prometheus listens", self.listens, 20)
         self.url = f"http://127.0.0.1:{self.port}"
         wait_for("prometheus is ready", self.ready, 20)
@@ -150,7 +152,8 @@ class Prometheus:
 
 
 def policy(url, name, **more):
-    return {"plan": {"steps": [{"weight": "20%", "bake": "8s" if name == "restarting" else "2s"}, {"weight": "50%", "bake": "2s"}, {"weight": "100%", "bake": "1h"}]},
+    return {"plan": {"steps": [{"weight": "20%", "bake": "8s" if name == "restarting" else "2s"},
+                               {"weight": "50%", "bake": "2s"}, {"weight": "100%", "bake": "1h"}]},
             "guardrails": {"refusal": {"budget_share": 0, "margin": 10}}, "warmup": "0s", "blanking": "1s", "blind": "30s",
             "source": {"prometheus": {"url": url, "interval": "1s", "requests": f'llm_requests_total{{service="{name}"}}',
                                       "bad": {"refusal": f'llm_refusals_total{{service="{name}"}}'}}}, **more}

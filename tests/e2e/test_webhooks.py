@@ -10,7 +10,6 @@ import time
 
 import pytest
 
-import serin
 from serin import first_release, service, wait_for
 
 SLOW = {"plan": {"steps": [{"weight": "10%", "bake": "1h"}, {"weight": "50%", "bake": "1h"}, {"weight": "100%", "bake": "1h"}]}}
@@ -116,14 +115,16 @@ def test_each_transition_is_delivered_once_and_signed(world, receiver):
     before = newest(client, "told")
     webhook = hook(client, receiver, "/told", service="told")
     assert webhook["secret"].startswith("whsec_") and len(base64.b64decode(webhook["secret"][6:])) >= 24
-    rollout = client.post("/v1/services/told/rollouts", {"release": "v2", "allow_no_gateway": True, "reason": "ünïcode 🐦 \"quoted\""})["id"]
+    rollout = client.post("/v1/services/told/rollouts", {"release": "v2", "allow_no_gateway": True,
+                                                         "reason": "ünïcode 🐦 \"quoted\""})["id"]
     wait_for("serving", lambda: client.get(f"/v1/rollouts/{rollout}")["weight"] > 0)
     for verb, body in (("pause", {"reason": "look"}), ("resume", {}), ("promote", {}), ("set-weight", {"weight": "2%"}),
                        ("mute", {"sli": "refusal", "until": "1h", "reason": "judge is down"}), ("abort", {"reason": "enough"})):
         client.post(f"/v1/rollouts/{rollout}/{verb}", body)
     expected = events(client, "told", before)
     types = [e["type"] for e in expected]
-    for wanted in ("rollout.started", "rollout.advanced", "rollout.paused", "rollout.resumed", "rollout.weight_set", "rollout.muted", "rollout.aborted"):
+    for wanted in ("rollout.started", "rollout.advanced", "rollout.paused", "rollout.resumed", "rollout.weight_set",
+                   "rollout.muted", "rollout.aborted"):
         assert wanted in types
     everything_arrived(client, receiver, "/told", expected)
     time.sleep(1.5)  # a second one would come with the next turn
@@ -174,7 +175,8 @@ def test_only_those_whom_it_concerns(world, receiver):
     # a rollback by hand is told as one
     rolled = [p for p in payloads if "rollback" in p["type"] or "rolled_back" in p["type"]]
     assert rolled and "users of mine complain" in rolled[0]["reason"] and rolled[0]["actor"].startswith("admin-") and rolled[0]["rule"]
-    assert all(verify(one["secret"], d.headers, d.body) and not verify(all_["secret"], d.headers, d.body) for d in receiver.of("/mine"))
+    assert all(verify(one["secret"], d.headers, d.body) and not verify(all_["secret"], d.headers, d.body)
+               for d in receiver.of("/mine"))
     # removed: nothing more comes
     client.delete(f"/v1/webhooks/{one['id']}")
     count, more = len(receiver.of("/mine")), newest(client, "mine")
