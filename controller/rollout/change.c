@@ -259,7 +259,7 @@ enum status change_run(struct db *db, struct rollout_state *state, const struct 
                        const struct rule **rule, struct fault *fault)
 {
     struct snapshot snapshot;
-    state_snapshot(state, change->verb, change->new_weight, &snapshot);
+    state_snapshot(state, change->new_weight, &snapshot);
     struct decision decision = decide(&snapshot, change->verb);
     struct reason_context context = {.state = state,
                                      .snapshot = &snapshot,

@@ -180,13 +180,12 @@ static void find_alarms(struct rollout_state *state, struct snapshot *out)
     }
 }
 
-void state_snapshot(struct rollout_state *state, enum verb verb, int32_t new_weight, struct snapshot *out)
+void state_snapshot(struct rollout_state *state, int32_t new_weight, struct snapshot *out)
 {
     const struct rollout_row *row = &state->row;
     const struct policy *policy = &state->spec.policy;
     struct evidence *evidence = &state->evidence.evidence;
     struct judgement judgement = {.action = JUDGE_CONTINUE};
-    (void)verb;
     if (phase_live(row->phase) && row->phase != PHASE_PENDING && !state->bare)
         judgement = evidence_judge(evidence, policy, state->muted, row->fix);
 

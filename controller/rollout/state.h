@@ -36,9 +36,9 @@ double state_seconds(const struct rollout_state *state, struct wall_time at);
 /* Whole second in which the rollout was created (since 1970). */
 int64_t state_base_s(const struct rollout_state *state);
 
-/* What decide() looks at, for `verb`. Calls evidence_judge(), which may latch. `new_weight` is the command's
+/* What decide() looks at. Calls evidence_judge(), which may latch. `new_weight` is the command's
  * (or 0). */
-void state_snapshot(struct rollout_state *state, enum verb verb, int32_t new_weight, struct snapshot *out);
+void state_snapshot(struct rollout_state *state, int32_t new_weight, struct snapshot *out);
 
 /* The snapshot as a JSON object and back (replay). NULL on no memory; false if a field is missing or of a
  * wrong type. */

@@ -135,7 +135,7 @@ static enum status commit(struct db *db, struct rollout_state *state, const stru
     adopt(state, observation);
     /* judged before it is stored, so that what is latched is stored */
     struct snapshot ignored;
-    state_snapshot(state, VERB_TICK, 0, &ignored);
+    state_snapshot(state, 0, &ignored);
     enum status status = STATUS_OK;
     if (observation->changed)
         status = rollouts_store_evidence(db, state->row.id, &state->evidence, observation->blocks,
