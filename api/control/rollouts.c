@@ -3,6 +3,7 @@
 
 #include "control/call.h"
 #include "control/handlers.h"
+#include "spec/fields.h"
 #include "store/views.h"
 
 #include <string.h>
@@ -115,15 +116,10 @@ static enum status read_verb(const struct call *call, const char *word, enum ver
 /* Each command takes its own fields; those of another are refused as unknown. */
 static enum status read_command(struct call *call, struct rollout_command *command)
 {
-    static const char *const slis[] = {
-#define X(name, text, deadline, latency) text,
-        SLI_TABLE(X)
-#undef X
-            NULL};
     struct json_fields fields;
     bool full = false;
     int64_t weight = 0;
-    int sli = 0;
+    const char *muted = NULL;
     json_fields_open(&fields, call->body, "", call->fault);
     call_reason(&fields, command->verb == VERB_MUTE ? JSON_REQUIRED : JSON_OPTIONAL, &command->reason);
     if (command->verb == VERB_PROMOTE)
@@ -133,13 +129,14 @@ static enum status read_command(struct call *call, struct rollout_command *comma
     if (command->verb == VERB_SET_WEIGHT)
         json_fields_weight(&fields, "weight", JSON_REQUIRED, 0, 10000, &weight);
     if (command->verb == VERB_MUTE) {
-        json_fields_word(&fields, "sli", JSON_REQUIRED, slis, &sli);
+        if (json_fields_text(&fields, "sli", JSON_REQUIRED, 1, 64, &muted) &&
+            !watch_parse(muted, &command->muted))
+            spec_wrong(&fields, "sli", "must be an SLI, \"split\", \"coverage\" or \"late\"");
         json_fields_text(&fields, "until", JSON_REQUIRED, 1, 64, &command->until);
     }
     if (full)
         command->verb = VERB_PROMOTE_FULL;
     command->weight = (int32_t)weight;
-    command->sli = (enum sli)sli;
     return call_close(call, &fields);
 }
 

@@ -15,7 +15,7 @@ void budget_init(struct sli_evidence *sli)
         sli->budget_y[i] = 0;
 }
 
-void budget_update(struct sli_evidence *sli, const struct counts *counts, double eta)
+static void update(struct sli_evidence *sli, const struct counts *counts, double eta)
 {
     if (counts->n_b <= 0)
         return;
@@ -25,6 +25,12 @@ void budget_update(struct sli_evidence *sli, const struct counts *counts, double
     for (int i = 0; i < EVIDENCE_BUDGET_GRID; i++)
         if (rho * grid[i] <= 0.5)
             sli->budget_y[i] += eta * (k_c * log1p(grid[i]) + k_b * log1p(-rho * grid[i]));
+}
+
+void budget_update(struct sli_evidence *sli, const struct sli_counts *counts, double eta)
+{
+    for (int32_t i = 0; i < counts->strata; i++)
+        update(sli, &counts->stratum[i], eta);
 }
 
 double budget_log(const struct sli_evidence *sli, double harm, double eta)

@@ -10,5 +10,6 @@
 #include "decision/evidence.h"
 
 void budget_init(struct sli_evidence *sli);
-void budget_update(struct sli_evidence *sli, const struct counts *counts, double eta);
+/* Strata add up: each is compared with itself. */
+void budget_update(struct sli_evidence *sli, const struct sli_counts *counts, double eta);
 double budget_log(const struct sli_evidence *sli, double harm, double eta); /* ln Z(harm), harm >= 0 */

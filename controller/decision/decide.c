@@ -82,11 +82,15 @@ static facts judged(const struct snapshot *s)
 {
     bool back = s->judgement == JUDGE_ROLLBACK, hold = s->judgement == JUDGE_HOLD;
     return when(back && s->judgement_reason == REASON_WORSE, FACT_WORSE) |
-           when(back && s->judgement_reason != REASON_WORSE, FACT_CEILING) |
+           when(back && s->judgement_reason == REASON_BURN, FACT_BURN) |
+           when(back && s->judgement_reason != REASON_WORSE && s->judgement_reason != REASON_BURN,
+                FACT_CEILING) |
            when(s->judgement == JUDGE_RETURN, FACT_SHARED_CAUSE) |
            when(hold && s->judgement_reason == REASON_ATTRIBUTING, FACT_ATTRIBUTING) |
            when(hold && s->judgement_reason == REASON_SHARED, FACT_SHARED) |
-           when(hold && s->judgement_reason == REASON_BUDGET, FACT_BUDGET);
+           when(hold && s->judgement_reason == REASON_BUDGET, FACT_BUDGET) |
+           when(hold && s->judgement_reason == REASON_SPLIT, FACT_SPLIT) |
+           when(hold && s->judgement_reason == REASON_COVERAGE, FACT_COVERAGE);
 }
 
 facts facts_of(const struct snapshot *s)
@@ -98,6 +102,8 @@ facts facts_of(const struct snapshot *s)
            when(passed(s, s->blind_since_ms, s->blind_s), FACT_BLIND_OVER) |
            when(s->blind_rollback, FACT_ON_BLIND_ROLLBACK) | when(s->alarms != 0, FACT_ALARM) |
            when(s->notices != 0, FACT_NOTICE) | when(s->failed != 0, FACT_FAILED) |
+           when(s->burn_alarms != 0, FACT_BURN_ALARM) | when(s->burn_notices != 0, FACT_BURN_NOTICE) |
+           when(s->burning != 0, FACT_BURNING) | when(s->late != 0, FACT_LATE) |
            when(s->deadline_s > 0 && passed(s, s->step_entered_ms, s->deadline_s), FACT_DEADLINE) |
            when(waiting && passed(s, s->phase_since_ms, s->paused_limit_s), FACT_WAITED) |
            when(passed(s, s->step_since_ms, s->bake_s), FACT_DWELLED) |

@@ -83,12 +83,19 @@ bool verb_parse(const char *text, enum verb *out);
     X(num, log_g_rel)                                                                                        \
     X(num, log_g_all)                                                                                        \
     X(num, breach_since_s) /* evidence time since which a ceiling is broken; -1 = not */                     \
+    X(num, evidence_s)     /* evidence time of the judgement */                                              \
+    X(num, log_split)                                                                                        \
+    X(num, log_coverage)                                                                                     \
     X(bool, proven)                                                                                          \
-    X(bool, idle)   /* no block of evidence is open */                                                       \
-    X(int, alarms)  /* guardrails with action pause that have failed and were not yet acted on */            \
-    X(int, notices) /* the same for notify */                                                                \
-    X(int, failed)  /* unmuted guardrails that have failed */                                                \
-    X(int, muted)   /* set of SLIs */
+    X(bool, idle)        /* no block of evidence is open */                                                  \
+    X(int, alarms)       /* guardrails with action pause that have failed and were not yet acted on */       \
+    X(int, notices)      /* the same for notify */                                                           \
+    X(int, failed)       /* unmuted guardrails that have failed */                                           \
+    X(int, burn_alarms)  /* SLIs with a burning window whose action is pause, not yet acted on */            \
+    X(int, burn_notices) /* the same for notify */                                                           \
+    X(int, burning)      /* SLIs with a window that burns now */                                             \
+    X(int, late)         /* SLIs whose bad outcomes come too late too often */                               \
+    X(int, muted)        /* set of SLIs and watches */
 
 typedef int64_t snapshot_int;
 typedef double snapshot_num;
@@ -126,6 +133,13 @@ struct snapshot {
     X(PACE_TIME, "policy: steps advance by time")                                                            \
     X(NEXT_LAST, "the next step is the bake")                                                                \
     X(LOWER, "the new weight is lower than the present one")                                                 \
+    X(BURN, "canary burns its error budget too fast, on its own")                                            \
+    X(SPLIT, "canary does not get the share of admissions that its weight says")                             \
+    X(COVERAGE, "an SLI is measured less often for canary than for stable")                                  \
+    X(LATE, "more than a tenth of the bad outcomes come too late to count")                                  \
+    X(BURN_ALARM, "a burn window with action pause has begun to burn")                                       \
+    X(BURN_NOTICE, "a burn window with action notify has begun to burn")                                     \
+    X(BURNING, "a burn window burns")                                                                        \
     X(FAILED, "a guardrail has failed that did not roll back")                                               \
     X(RESUMES_PENDING, "paused while pending")                                                               \
     X(RESUMES_BAKING, "paused while baking")
@@ -136,7 +150,7 @@ enum fact {
 #undef X
         FACT_COUNT
 };
-typedef uint32_t facts; /* set of 1 << FACT_... */
+typedef uint64_t facts; /* set of 1 << FACT_... */
 const char *fact_text(enum fact fact);
 facts facts_of(const struct snapshot *snapshot);
 

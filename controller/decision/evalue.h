@@ -3,7 +3,7 @@
    (relative to the tolerance or ceiling). Counts are up to 2^53 and more; results are finite. */
 #pragma once
 
-#include "decision/sli.h"
+#include "decision/counts.h"
 
 enum { EVIDENCE_GRID = 8 }; /* odds ratios of the mixture */
 

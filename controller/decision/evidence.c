@@ -3,18 +3,16 @@
 
 #include "decision/block.h"
 #include "decision/budget.h"
+#include "decision/closing.h"
 #include "decision/ni.h"
 #include "decision/recent.h"
-#include "decision/shares.h"
 
 #include <math.h>
 #include <string.h>
 
 static const double time_slack_s = 1e-9; /* two times closer than this are the same */
 static const double rps_memory_s = 60;
-static const double stable_memory_s = 3600;                        /* of the rate that starts theta */
 static const double stable_prior_bad = 1, stable_prior_seen = 100; /* 1 % until stable has been seen */
-static const int64_t count_max = (int64_t)1 << 53;                 /* a double holds it exactly */
 
 /* --- start ----------------------------------------------------------------------------------------- */
 
@@ -23,6 +21,9 @@ void evidence_sli_init(struct sli_evidence *sli, int32_t planned_weights)
     memset(sli, 0, sizeof *sli);
     evidence_lane_init(&sli->relative, planned_weights);
     evidence_lane_init(&sli->absolute, planned_weights);
+    evidence_lane_init(&sli->coverage, planned_weights);
+    for (int i = 0; i < BURN_WINDOWS; i++)
+        burn_init(&sli->burn[i]);
     recent_init(sli->stable);
     recent_init(sli->canary);
     recent_init(sli->worse);
@@ -44,81 +45,7 @@ void evidence_init(struct evidence *evidence, const struct policy *policy, const
     evidence->tick_s = tick_s;
     evidence->rps = evidence->rps_next = evidence->rps_tick = -1;
     evidence->breach_since = evidence->canary_since = -1;
-}
-
-/* --- one block ------------------------------------------------------------------------------------- */
-
-static int64_t add(int64_t a, int64_t b)
-{
-    return a > INT64_MAX - b ? INT64_MAX : a + b;
-}
-
-static void add_counts(struct counts *sum, const struct counts *counts)
-{
-    sum->n_c = add(sum->n_c, counts->n_c);
-    sum->k_c = add(sum->k_c, counts->k_c);
-    sum->n_b = add(sum->n_b, counts->n_b);
-    sum->k_b = add(sum->k_b, counts->k_b);
-}
-
-/* Attribution and the absolute lane; `relative`: the block's relative e-values. Derivation: "Attribution of a
-   ceiling breach". */
-static void close_ceiling(struct sli_evidence *sli, const struct guardrail *guardrail,
-                          const struct shares *shares, const struct lane_rules *rules,
-                          const struct block *block, const double relative[EVIDENCE_GRID])
-{
-    const struct counts *counts = &block->counts;
-    double canary[EVIDENCE_GRID], stable[EVIDENCE_GRID], end = block->start_s + block->length_s;
-    evalue_absolute(counts->n_b, counts->k_b, guardrail->ceiling, stable);
-    recent_update(sli->stable, block->length_s, stable);
-    sli->sick = recent_proven(sli->stable);
-    if (block->weight > 0) {
-        evalue_absolute(counts->n_c, counts->k_c, guardrail->ceiling, canary);
-        recent_update(sli->worse, block->length_s, relative);
-        recent_update(sli->canary, block->length_s, canary);
-        for (int j = 0; j < EVIDENCE_GRID && sli->sick; j++)
-            canary[j] = canary[j] < 0 ? canary[j] : 0;
-        evidence_lane_update(&sli->absolute, rules, block->start_s, block->new_step, canary);
-        evidence_lane_clip(&sli->absolute, sli->sick ? 0 : shares->bound);
-    }
-    /* the shared clock runs from the first proof in both arms to the start of the newest block that is proof
-     * by itself */
-    if (!sli->sick)
-        sli->shared_since = -1;
-    else if (sli->shared_since < 0 && recent_proven(sli->canary))
-        sli->shared_since = sli->last_sick = end;
-    if (recent_block_proves(stable))
-        sli->last_sick = block->start_s;
-    sli->sick_before = sli->sick && (block->weight == 0 || sli->sick_before);
-}
-
-/* All that a closed block does to the evidence of its SLI; ticks and replay both come through here. */
-static void close_block(struct evidence *evidence, const struct policy *policy, const struct plan *plan,
-                        const struct block *block)
-{
-    struct sli_evidence *sli = &evidence->sli[block->sli];
-    const struct guardrail *guardrail = &policy->guardrail[block->sli];
-    const struct counts *counts = &block->counts;
-    struct shares shares = policy_shares(policy, block->sli);
-    struct lane_rules rules = {guardrail->eta, shares.cap, evidence->planned_weights};
-    double relative[EVIDENCE_GRID];
-    evalue_relative(counts, guardrail->tolerance, relative);
-    if (block->weight > 0)
-        evidence_lane_update(&sli->relative, &rules, block->start_s, block->new_step, relative);
-    if (guardrail->ceiling > 0)
-        close_ceiling(sli, guardrail, &shares, &rules, block, relative);
-    double kept = exp(-block->length_s / stable_memory_s);
-    sli->stable_bad = kept * sli->stable_bad + (double)counts->k_b;
-    sli->stable_seen = kept * sli->stable_seen + (double)counts->n_b;
-    if (block->weight == 0)
-        return;
-    if (guardrail->allowed > 0)
-        budget_update(sli, counts, guardrail->eta);
-    double margin = guardrail->margin_add > 0 ? guardrail->margin_add
-                                              : plan_margin(plan, sli->step > 0 ? (size_t)sli->step : 0);
-    ni_update(sli, counts, guardrail->margin_ratio, margin, guardrail->eta);
-    add_counts(&sli->total, counts);
-    add_counts(&sli->step_total, counts);
+    split_watch_init(&evidence->split, evidence->planned_weights);
 }
 
 /* --- weights --------------------------------------------------------------------------------------- */
@@ -141,6 +68,15 @@ static void start_step(struct sli_evidence *sli, int32_t step)
     ni_start(sli, (sli->stable_bad + stable_prior_bad) / (sli->stable_seen + stable_prior_seen));
 }
 
+/* Requests that count for nothing. */
+static void drop(struct sli_evidence *sli, const struct sli_counts *counts)
+{
+    struct counts total = sli_counts_total(counts), sum = {.n_c = sli->rows_dropped};
+    counts_add(&sum, &(struct counts){.n_c = total.n_c});
+    counts_add(&sum, &(struct counts){.n_c = total.n_b});
+    sli->rows_dropped = sum.n_c;
+}
+
 /* An SLI that has not reached the oldest change when its place is needed gives up its open block. */
 static void forget_oldest(struct evidence *evidence)
 {
@@ -152,7 +88,7 @@ static void forget_oldest(struct evidence *evidence)
             continue;
         }
         if (sli->block_start >= 0)
-            sli->rows_dropped = add(sli->rows_dropped, add(sli->open.n_c, sli->open.n_b));
+            drop(sli, &sli->open);
         sli->block_start = -1;
         sli->weight = oldest->weight;
         sli->weight_seen = oldest->at_s;
@@ -194,12 +130,10 @@ static void pass_weight(const struct evidence *evidence, const struct policy *po
 
 /* --- ticks ----------------------------------------------------------------------------------------- */
 
-static bool valid(const struct sli_evidence *sli, double t_s, double dt_s, const struct counts *counts)
+static bool valid(const struct sli_evidence *sli, double t_s, double dt_s, const struct sli_counts *counts)
 {
-    bool arms = counts->k_c >= 0 && counts->k_c <= counts->n_c && counts->n_c <= count_max &&
-                counts->k_b >= 0 && counts->k_b <= counts->n_b && counts->n_b <= count_max;
     bool time = t_s >= 0 && dt_s > 0 && t_s + dt_s < INFINITY;
-    return arms && time && (sli->last_tick < 0 || t_s > sli->last_tick - 1e-6);
+    return sli_counts_valid(counts) && time && (sli->last_tick < 0 || t_s > sli->last_tick - 1e-6);
 }
 
 /* The rate of a tick counts from the next one on. */
@@ -262,7 +196,7 @@ static int finish_block(struct evidence *evidence, const struct policy *policy, 
         .new_step = sli->open_step,
         .counts = sli->open,
     };
-    close_block(evidence, policy, plan, closed);
+    closing_apply(evidence, policy, plan, closed);
     sli->block_start = sli->block_end = sli->block_last = -1;
     sli->open_step = false;
     memset(&sli->open, 0, sizeof sli->open);
@@ -277,7 +211,7 @@ static void advance(struct evidence *evidence, struct sli_evidence *sli, double 
 
 int evidence_tick(struct evidence *evidence, const struct policy *policy, const struct plan *plan,
                   enum sli id, enum data_quality quality, double t_s, double dt_s,
-                  const struct counts *counts, bool rps_hint, bool draining, struct block closed[2])
+                  const struct sli_counts *counts, bool rps_hint, bool draining, struct block closed[2])
 {
     struct sli_evidence *sli = &evidence->sli[id];
     int written = 0;
@@ -285,7 +219,8 @@ int evidence_tick(struct evidence *evidence, const struct policy *policy, const 
         sli->invalid_ticks++;
         return 0;
     }
-    measure_rate(evidence, t_s, dt_s, counts, rps_hint);
+    struct counts total = sli_counts_total(counts);
+    measure_rate(evidence, t_s, dt_s, &total, rps_hint);
     if (!policy->guardrail[id].used)
         return 0;
     while (weight_due(evidence, sli, t_s)) {
@@ -295,15 +230,15 @@ int evidence_tick(struct evidence *evidence, const struct policy *policy, const 
     }
     advance(evidence, sli, t_s + dt_s);
     if (blanked(evidence, policy, id, quality, t_s, dt_s) || (draining && sli->block_start < 0)) {
-        sli->rows_dropped = add(sli->rows_dropped, add(counts->n_c, counts->n_b));
+        drop(sli, counts);
         return written;
     }
     if (sli->block_start < 0)
         open_block(evidence, policy, id, t_s, sli);
-    add_counts(&sli->open, counts);
+    sli_counts_add(&sli->open, counts);
     sli->block_last = t_s + dt_s;
-    double length = t_s + dt_s - sli->block_start;
-    double requests = (double)sli->open.n_c + (double)sli->open.n_b;
+    struct counts open = sli_counts_total(&sli->open);
+    double length = t_s + dt_s - sli->block_start, requests = (double)open.n_c + (double)open.n_b;
     if (t_s + dt_s >= sli->block_end - time_slack_s ||
         block_full(requests, (double)sli->weight / WEIGHT_FULL, length,
                    (double)policy->guardrail[id].block_s))
@@ -325,7 +260,7 @@ void evidence_block(struct evidence *evidence, const struct policy *policy, cons
     sli->weight = block->weight;
     if (block->weight > 0 && evidence->canary_since < 0)
         evidence->canary_since = block->start_s;
-    close_block(evidence, policy, plan, block);
+    closing_apply(evidence, policy, plan, block);
     advance(evidence, sli, block->start_s + block->length_s);
 }
 

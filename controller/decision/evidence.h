@@ -5,6 +5,7 @@
 
 #include "decision/lane.h"
 #include "decision/policy.h"
+#include "decision/split.h"
 
 #include <stddef.h>
 
@@ -26,14 +27,18 @@ struct sli_evidence {
     double stable[EVIDENCE_GRID], canary[EVIDENCE_GRID], worse[EVIDENCE_GRID];
     /* see budget.h */
     double budget_y[EVIDENCE_BUDGET_GRID], budget_x;
-    /* this step's non-inferiority, see ni.h; bad/seen give theta */
-    double ni_ratio[2], ni_add, ni_bad, ni_seen;
+    /* this step's non-inferiority, see ni.h; bad/seen of a stratum give its theta */
+    double ni_ratio[2], ni_add, ni_bad[STRATA_MAX], ni_seen[STRATA_MAX];
+    /* see burn.h: the canary's outcomes */
+    struct burn_ring burn[BURN_WINDOWS];
+    /* is the SLI measured less often for canary than for stable? */
+    struct evidence_lane coverage;
     /* stable's outcomes, forgotten over an hour: theta of the next step */
     double stable_bad, stable_seen;
     /* the open block: start < 0 when none is open */
     double block_start, block_end; /* block_end: planned */
     double block_last;             /* end of the newest tick in it */
-    struct counts open;
+    struct sli_counts open;
     bool open_step;                 /* the block is the first after a weight increase */
     bool step_pending;              /* the weight was raised and no block has begun since */
     double shared_since, last_sick; /* s; -1 = not */
@@ -44,7 +49,8 @@ struct sli_evidence {
     int32_t weight_next;            /* the first change in evidence.weight that it has not passed */
     double weight_seen;             /* time of the newest change it has passed, s; -1 = none */
     /* what people ask for; counted when a block closes */
-    struct counts total;      /* while the canary had weight */
+    struct counts total; /* while the canary had weight */
+    struct counts coverage_total;
     struct counts step_total; /* the same, since the weight was last raised */
     double last_tick;         /* end of the newest tick, s; -1 = none yet */
     int64_t invalid_ticks;
@@ -67,8 +73,18 @@ enum judgement_reason {
     REASON_SHARED_CAUSE, /* RETURN: both arms are broken for longer than shared_hold; nobody is blamed */
     REASON_ATTRIBUTING,  /* HOLD: a ceiling is broken; whose fault it is is not yet proven */
     REASON_SHARED,       /* HOLD: stable itself is above a ceiling */
-    REASON_BUDGET        /* HOLD: the share of the error budget is spent by count, and harm is proven */
+    REASON_BUDGET,       /* HOLD: the share of the error budget is spent by count, and harm is proven */
+    REASON_BURN,         /* ROLLBACK: canary burns its error budget too fast, and on its own */
+    REASON_SPLIT,        /* HOLD: canary does not get the share of admissions that its weight says */
+    REASON_COVERAGE,     /* HOLD: an SLI is measured less often for canary than for stable */
+    REASON_COUNT
 };
+
+/* What can be muted: an SLI's guardrail by its own bit (1 << sli), and these. */
+enum watch { WATCH_SPLIT = 24, WATCH_COVERAGE, WATCH_LATE, WATCH_END };
+/* Bit of the set of muted things that `text` names: an SLI, "split", "coverage" or "late". False: none. */
+bool watch_parse(const char *text, int *bit);
+const char *watch_name(int bit); /* static; NULL if the bit means nothing */
 
 struct judgement {
     enum judgement_action action;
@@ -84,12 +100,14 @@ struct evidence {
     int32_t weights;
     int32_t planned_weights; /* S_n: number of weights in the plan */
     double tick_s;
-    double rps;               /* requests a second of both arms, EWMA over 60 s; -1 = unknown */
-    double rps_next;          /* the same with the tick that began at rps_tick; used from the next tick on */
-    double rps_tick;          /* s; -1 = none */
-    double breach_since;      /* s; -1 = no breach */
-    double now_s;             /* end of the newest tick of any SLI */
-    double canary_since;      /* when the canary first had weight, s; -1 = not yet (for the warm-up) */
+    double rps;            /* requests a second of both arms, EWMA over 60 s; -1 = unknown */
+    double rps_next;       /* the same with the tick that began at rps_tick; used from the next tick on */
+    double rps_tick;       /* s; -1 = none */
+    double breach_since;   /* s; -1 = no breach */
+    double now_s;          /* end of the newest tick of any SLI */
+    double canary_since;   /* when the canary first had weight, s; -1 = not yet (for the warm-up) */
+    bool coverage_crossed; /* kept until somebody mutes it */
+    struct split_watch split;
     struct judgement latched; /* a ROLLBACK or RETURN that was once reached stays */
 };
 
@@ -100,7 +118,7 @@ struct block {
     double start_s, length_s;
     int32_t weight; /* 1/10,000 */
     bool new_step;
-    struct counts counts;
+    struct sli_counts counts;
 };
 
 /* Starts a rollout's evidence. `plan` and `policy` are the frozen ones; tick_s > 0 (1 pushed, 15 scraped). */
@@ -123,13 +141,22 @@ void evidence_weight(struct evidence *evidence, double at_s, int32_t weight, boo
    tick's n measures the rate (the caller passes it for the SLI with the largest n; where several SLIs give it
    for one t_s the largest counts). A hint older than the newest one is ignored, and the rate a tick has
    measured is used from the next t_s on: the order of the SLIs inside a tick changes nothing. Counts that are
-   negative, above 2^53 or k > n, dt_s <= 0 and a tick before the end of an earlier one are counted in
-   invalid_ticks and dropped. `draining`: no new block is opened. A guardrail that is not used has no
+   not sli_counts_valid(), dt_s <= 0 and a tick before the end of an earlier one are counted in invalid_ticks
+   and dropped. `draining`: no new block is opened. A guardrail that is not used has no
    evidence; only its hint counts. If a block closes it is copied to `closed` (room for 2: a weight change may
    close one and the tick another) and the number of blocks written is returned, 0 to 2. */
 int evidence_tick(struct evidence *evidence, const struct policy *policy, const struct plan *plan,
                   enum sli sli, enum data_quality quality, double t_s, double dt_s,
-                  const struct counts *counts, bool rps_hint, bool draining, struct block closed[2]);
+                  const struct sli_counts *counts, bool rps_hint, bool draining, struct block closed[2]);
+
+/* Admissions of a tick, for the split check; ticks come in order, others are ignored. While canary has no
+   weight, or the policy has no split check, nothing happens. Returns true if a block of 60 s was closed,
+   which is then copied to *closed. */
+bool evidence_admissions(struct evidence *evidence, const struct policy *policy,
+                         const struct admissions *admissions, struct split_block *closed);
+/* Feeds a stored split block instead of ticks (replay). */
+void evidence_split_block(struct evidence *evidence, const struct policy *policy,
+                          const struct split_block *block);
 
 /* Feeds a stored block instead of ticks (replay); blocks of one SLI in their order. Gives the same evidence,
    to the bit, as the ticks it came from: lanes, recent e-values, budget, non-inferiority, totals. Repeat the
@@ -139,7 +166,8 @@ void evidence_block(struct evidence *evidence, const struct policy *policy, cons
                     const struct block *block);
 
 /* What the evidence says now (evidence->now_s). `muted` is a set of SLIs (1 << sli) whose guardrails may not
-   act; they are left out of the sums. `fix`: the rollout repairs a stable that is itself broken (start
+   act; they are left out of the sums, and watches (1 << WATCH_...) that may not hold. `fix`: the rollout
+   repairs a stable that is itself broken (start
    --fix): a sick stable does not hold, does not keep the wait for attribution from running, and is no cause
    that both share. A ROLLBACK or RETURN of an unmuted SLI is latched into `evidence`, and a ROLLBACK into its
    lead's `failed`. Call it after each batch of ticks: it keeps breach_since. Only SLIs with action ROLLBACK
@@ -150,6 +178,10 @@ struct judgement evidence_judge(struct evidence *evidence, const struct policy *
 /* For a guardrail whose action is PAUSE or NOTIFY: has its own evidence crossed 1/(alpha * share)? Latched in
    sli[].failed. False for unused ones; for action ROLLBACK only what evidence_judge() has latched. */
 bool evidence_alarm(struct evidence *evidence, const struct policy *policy, enum sli sli);
+
+/* Burn windows of `sli` that burn now (1 << window), while stable is not proven sick: the canary alone burns.
+ */
+uint32_t evidence_burning(const struct evidence *evidence, const struct policy *policy, enum sli sli);
 
 /* No block is open: the weight may be changed without mixing two weights in one block. */
 bool evidence_idle(const struct evidence *evidence);
@@ -185,6 +217,6 @@ double evidence_eta_s(const struct evidence *evidence, const struct policy *poli
    on anything it cannot read exactly (unknown version, wrong length, NaN, +inf, k > n, ...), leaving *out
    undefined. -inf is kept where it can be; decode(encode(x)) == x bit by bit. SLIs that were added since are
    as after evidence_init(). */
-enum { EVIDENCE_CODEC_MAX = 32768 };
+enum { EVIDENCE_CODEC_MAX = 65536 };
 size_t evidence_encode(const struct evidence *evidence, unsigned char out[EVIDENCE_CODEC_MAX]);
 bool evidence_decode(const unsigned char *data, size_t length, struct evidence *out);

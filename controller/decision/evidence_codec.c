@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { VERSION = 1, HEADER = 5 };
+enum { VERSION = 2, HEADER = 5 };
 
 struct codec {
     unsigned char *out;        /* writing */
@@ -93,14 +93,87 @@ static void counts(struct codec *codec, struct counts *x)
     codec->bad |= x->k_c < 0 || x->k_c > x->n_c || x->k_b < 0 || x->k_b > x->n_b;
 }
 
+/* Seven bits a byte, the lowest first; >= 0. */
+static void small(struct codec *codec, int64_t *x)
+{
+    uint64_t value = (uint64_t)*x, read = 0;
+    codec->bad |= codec->data == NULL && *x < 0;
+    for (unsigned shift = 0; !codec->bad; shift += 7) {
+        uint64_t byte = word(codec, codec->data != NULL ? 0 : (value & 0x7f) | (value > 0x7f ? 0x80 : 0), 1);
+        if (codec->data == NULL)
+            value >>= 7;
+        else
+            codec->bad |= shift > 56;
+        read |= shift <= 56 ? (byte & 0x7f) << shift : 0;
+        if ((byte & 0x80) == 0)
+            break;
+    }
+    if (codec->data != NULL)
+        *x = (int64_t)read;
+}
+
+/* A number for each stratum; those at the end that are the same as the one before are left out. */
+static void repeated(struct codec *codec, double x[STRATA_MAX])
+{
+    int64_t count = STRATA_MAX;
+    while (codec->data == NULL && count > 1 && memcmp(&x[count - 1], &x[count - 2], sizeof x[0]) == 0)
+        count--;
+    small(codec, &count);
+    codec->bad |= count < 1 || count > STRATA_MAX;
+    if (codec->bad)
+        return;
+    numbers(codec, x, (size_t)count);
+    for (int64_t i = count; i < STRATA_MAX; i++)
+        x[i] = x[count - 1];
+}
+
+static void strata(struct codec *codec, struct sli_counts *x)
+{
+    int32(codec, &x->strata);
+    codec->bad |= x->strata < 0 || x->strata > STRATA_MAX;
+    for (int32_t i = 0; !codec->bad && i < x->strata; i++)
+        counts(codec, &x->stratum[i]);
+    counts(codec, &x->coverage);
+}
+
+/* Only the buckets that hold something. */
+static void ring(struct codec *codec, struct burn_ring *x)
+{
+    int64_t used = 0;
+    for (int i = 0; i < BURN_BUCKETS; i++)
+        used += x->n[i] != 0;
+    int64_t next = x->newest + 1;
+    number(codec, &x->since);
+    small(codec, &next);
+    x->newest = next - 1;
+    small(codec, &used);
+    codec->bad |= used > BURN_BUCKETS || next < 0;
+    for (int64_t left = used, place = 0; !codec->bad && left > 0; left--, place++) {
+        while (codec->data == NULL && x->n[place] == 0)
+            place++;
+        small(codec, &place);
+        codec->bad |= place >= BURN_BUCKETS;
+        if (codec->bad)
+            return;
+        small(codec, &x->n[place]);
+        small(codec, &x->k[place]);
+        codec->bad |= x->n[place] < 1 || x->k[place] > x->n[place];
+    }
+}
+
+static void mass(struct codec *codec, struct lane_mass *x)
+{
+    number(codec, &x->u);
+    number(codec, &x->origin);
+    number(codec, &x->t_prev);
+    int32(codec, &x->steps_left);
+}
+
 static void lane(struct codec *codec, struct evidence_lane *x)
 {
     for (int j = 0; j < EVIDENCE_GRID; j++)
         logarithm(codec, &x->log_m[j]);
-    number(codec, &x->mass.u);
-    number(codec, &x->mass.origin);
-    number(codec, &x->mass.t_prev);
-    int32(codec, &x->mass.steps_left);
+    mass(codec, &x->mass);
 }
 
 static void sli_fields(struct codec *codec, struct sli_evidence *x)
@@ -114,14 +187,17 @@ static void sli_fields(struct codec *codec, struct sli_evidence *x)
     number(codec, &x->budget_x);
     numbers(codec, x->ni_ratio, 2);
     number(codec, &x->ni_add);
-    number(codec, &x->ni_bad);
-    number(codec, &x->ni_seen);
+    repeated(codec, x->ni_bad);
+    repeated(codec, x->ni_seen);
+    for (int i = 0; i < BURN_WINDOWS; i++)
+        ring(codec, &x->burn[i]);
+    lane(codec, &x->coverage);
     number(codec, &x->stable_bad);
     number(codec, &x->stable_seen);
     number(codec, &x->block_start);
     number(codec, &x->block_end);
     number(codec, &x->block_last);
-    counts(codec, &x->open);
+    strata(codec, &x->open);
     truth(codec, &x->open_step);
     truth(codec, &x->step_pending);
     number(codec, &x->shared_since);
@@ -133,11 +209,33 @@ static void sli_fields(struct codec *codec, struct sli_evidence *x)
     int32(codec, &x->weight_next);
     number(codec, &x->weight_seen);
     counts(codec, &x->total);
+    counts(codec, &x->coverage_total);
     counts(codec, &x->step_total);
     number(codec, &x->last_tick);
     int64(codec, &x->invalid_ticks);
     int64(codec, &x->rows_dropped);
     truth(codec, &x->failed);
+}
+
+static void split_fields(struct codec *codec, struct split_watch *x)
+{
+    for (int j = 0; j < SPLIT_GRID; j++)
+        logarithm(codec, &x->split.log_m[j]);
+    mass(codec, &x->split.mass);
+    int32(codec, &x->split.planned_weights);
+    number(codec, &x->block_start);
+    number(codec, &x->last_tick);
+    int64(codec, &x->n_c);
+    int64(codec, &x->n);
+    codec->bad |= x->n_c < 0 || x->n_c > x->n;
+    number(codec, &x->w_lo);
+    number(codec, &x->w_hi);
+    truth(codec, &x->new_step);
+    number(codec, &x->raise_seen);
+    truth(codec, &x->crossed);
+    truth(codec, &x->uncovered);
+    int64(codec, &x->blocks);
+    number(codec, &x->share);
 }
 
 static void rollout_fields(struct codec *codec, struct evidence *x)
@@ -158,8 +256,10 @@ static void rollout_fields(struct codec *codec, struct evidence *x)
     number(codec, &x->breach_since);
     number(codec, &x->now_s);
     number(codec, &x->canary_since);
+    truth(codec, &x->coverage_crossed);
+    split_fields(codec, &x->split);
     x->latched.action = (enum judgement_action)choice(codec, (int)x->latched.action, JUDGE_ROLLBACK + 1);
-    x->latched.reason = (enum judgement_reason)choice(codec, (int)x->latched.reason, REASON_BUDGET + 1);
+    x->latched.reason = (enum judgement_reason)choice(codec, (int)x->latched.reason, REASON_COUNT);
     x->latched.lead = (enum sli)choice(codec, (int)x->latched.lead, SLI_COUNT);
     number(codec, &x->latched.log_g_rel);
     number(codec, &x->latched.log_g_all);

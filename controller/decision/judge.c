@@ -1,8 +1,9 @@
 /* What the evidence of all SLIs says together. Roll back when G >= 1/alpha:
        G_rel = sum_s v_s (l_rel M_rel,s + l_bud Z_s)          G_all = G_rel + sum_s v_s l_abs M_abs,s
    By Ville, P(G_all ever >= 1/alpha) <= alpha while every SLI is within its tolerance, ceiling and budget,
-   under any dependence between them. Derivation: "Attribution of a ceiling breach", rows 1 to 6. */
+   under any dependence between them. Derivation: "Attribution of a ceiling breach", rows 1 to 9. */
 #include "decision/budget.h"
+#include "decision/coverage.h"
 #include "decision/recent.h"
 #include "decision/shares.h"
 
@@ -46,7 +47,7 @@ static void lead(struct leader *leader, double value, int id)
 
 struct sums {
     double g_rel, g_all; /* ln */
-    struct leader relative, absolute, any, sick, shared, budget;
+    struct leader relative, absolute, any, sick, shared, budget, burn;
 };
 
 static bool takes_part(const struct policy *policy, uint32_t muted, int id)
@@ -55,9 +56,9 @@ static bool takes_part(const struct policy *policy, uint32_t muted, int id)
     return guardrail->used && guardrail->action == ACTION_ROLLBACK && (muted >> id & 1) == 0;
 }
 
-static bool shared_too_long(const struct sli_evidence *sli, const struct policy *policy)
+static bool shared_too_long(const struct sli_evidence *sli, int64_t hold_s)
 {
-    return sli->shared_since >= 0 && sli->last_sick - sli->shared_since >= (double)policy->shared_hold_s &&
+    return sli->shared_since >= 0 && sli->last_sick - sli->shared_since >= (double)hold_s &&
            recent_proven(sli->canary) && !sli->sick_before;
 }
 
@@ -67,9 +68,32 @@ static bool budget_spent(const struct sli_evidence *sli, const struct guardrail 
            budget_log(sli, 0, guardrail->eta) >= log(budget_proof);
 }
 
+uint32_t evidence_burning(const struct evidence *evidence, const struct policy *policy, enum sli id)
+{
+    const struct sli_evidence *sli = &evidence->sli[id];
+    uint32_t burning = 0;
+    for (int i = 0; i < BURN_WINDOWS; i++)
+        if (policy->guardrail[id].used && !sli->sick &&
+            burn_now(&sli->burn[i], &policy->burn[i].window, evidence->now_s,
+                     policy->guardrail[id].budget_rate))
+            burning |= 1u << i;
+    return burning;
+}
+
+/* A window burns whose action is to roll back. */
+static bool burns_fast(const struct evidence *evidence, const struct policy *policy, enum sli id)
+{
+    uint32_t burning = evidence_burning(evidence, policy, id);
+    for (int i = 0; i < BURN_WINDOWS; i++)
+        if ((burning >> i & 1) != 0 && policy_burn_action(policy, id, i) == ACTION_ROLLBACK)
+            return true;
+    return false;
+}
+
 static struct sums sum_up(const struct evidence *evidence, const struct policy *policy, uint32_t muted)
 {
-    struct sums sums = {nothing_watched, nothing_watched, nobody, nobody, nobody, nobody, nobody, nobody};
+    struct sums sums = {nothing_watched, nothing_watched, nobody, nobody, nobody,
+                        nobody,          nobody,          nobody, nobody};
     double relative[SLI_COUNT], absolute[SLI_COUNT];
     size_t count = 0;
     for (int i = 0; i < SLI_COUNT; i++) {
@@ -85,10 +109,12 @@ static struct sums sum_up(const struct evidence *evidence, const struct policy *
         lead(&sums.any, terms.relative > terms.absolute ? terms.relative : terms.absolute, i);
         if (sli->sick)
             lead(&sums.sick, recent_value(sli->stable), i);
-        if (shared_too_long(sli, policy))
+        if (shared_too_long(sli, policy_shared_hold_s(policy, (enum sli)i)))
             lead(&sums.shared, sli->last_sick - sli->shared_since, i);
         if (budget_spent(sli, guardrail))
             lead(&sums.budget, sli->budget_x / guardrail->allowed, i);
+        if (burns_fast(evidence, policy, (enum sli)i))
+            lead(&sums.burn, recent_value(sli->canary), i);
     }
     if (count > 0) {
         sums.g_rel = ln_sum(relative, count);
@@ -113,22 +139,34 @@ static bool attributed(const struct evidence *evidence, const struct policy *pol
            evidence->now_s - evidence->breach_since >= (double)policy->attr_wait_s;
 }
 
-/* Rows 1 to 6 of the attribution table; the first that matches. */
+/* Rows 1 to 9 of the attribution table; the first that matches. `over`: the sum has crossed; a burn is a
+   breach as well. */
 static struct judgement judge(const struct evidence *evidence, const struct policy *policy,
-                              const struct sums *sums, bool breach, bool sick)
+                              const struct sums *sums, uint32_t muted, bool over, bool sick)
 {
+    bool burns = sums->burn.sli != SLI_COUNT;
+    enum sli breaker = over ? sums->absolute.sli : sums->burn.sli;
     if (sums->g_rel >= -log(policy->alpha))
         return (struct judgement){JUDGE_ROLLBACK, REASON_WORSE, sums->relative.sli, 0, 0};
-    if (breach && attributed(evidence, policy, sums->absolute.sli))
+    if (over && attributed(evidence, policy, sums->absolute.sli))
         return (struct judgement){JUDGE_ROLLBACK, REASON_CEILING, sums->absolute.sli, 0, 0};
+    if (burns && attributed(evidence, policy, sums->burn.sli))
+        return (struct judgement){JUDGE_ROLLBACK, REASON_BURN, sums->burn.sli, 0, 0};
     if (sums->shared.sli != SLI_COUNT)
         return (struct judgement){JUDGE_RETURN, REASON_SHARED_CAUSE, sums->shared.sli, 0, 0};
-    if (breach)
-        return (struct judgement){JUDGE_HOLD, REASON_ATTRIBUTING, sums->absolute.sli, 0, 0};
+    if (over || burns)
+        return (struct judgement){JUDGE_HOLD, REASON_ATTRIBUTING, breaker, 0, 0};
     if (sick)
         return (struct judgement){JUDGE_HOLD, REASON_SHARED, sums->sick.sli, 0, 0};
     if (sums->budget.sli != SLI_COUNT)
         return (struct judgement){JUDGE_HOLD, REASON_BUDGET, sums->budget.sli, 0, 0};
+    if (evidence->split.crossed && (muted >> WATCH_SPLIT & 1) == 0)
+        return (struct judgement){JUDGE_HOLD, REASON_SPLIT, (enum sli)0, 0, 0};
+    if (evidence->coverage_crossed && (muted >> WATCH_COVERAGE & 1) == 0) {
+        enum sli uncovered = (enum sli)0;
+        coverage_log(evidence, policy, &uncovered);
+        return (struct judgement){JUDGE_HOLD, REASON_COVERAGE, uncovered, 0, 0};
+    }
     return (struct judgement){JUDGE_CONTINUE, REASON_NONE,
                               sums->any.sli != SLI_COUNT ? sums->any.sli : (enum sli)0, 0, 0};
 }
@@ -142,10 +180,10 @@ struct judgement evidence_judge(struct evidence *evidence, const struct policy *
     /* a fix is rolled out because stable is broken: going back to it would not help */
     if (fix)
         sums.shared.sli = SLI_COUNT;
-    bool breach = sums.absolute.sli != SLI_COUNT && sums.g_all >= -log(policy->alpha);
+    bool over = sums.absolute.sli != SLI_COUNT && sums.g_all >= -log(policy->alpha);
     bool sick = sums.sick.sli != SLI_COUNT && !fix;
-    keep_clock(evidence, breach, sick);
-    struct judgement judgement = judge(evidence, policy, &sums, breach, sick);
+    keep_clock(evidence, over || sums.burn.sli != SLI_COUNT, sick);
+    struct judgement judgement = judge(evidence, policy, &sums, muted, over, sick);
     judgement.log_g_rel = sums.g_rel;
     judgement.log_g_all = sums.g_all;
     if (judgement.action == JUDGE_ROLLBACK || judgement.action == JUDGE_RETURN)

@@ -9,7 +9,7 @@
 
 /* Starts the step's evidence anew. theta0: a guess of the common bad share, from what was seen before. */
 void ni_start(struct sli_evidence *sli, double theta0);
-/* margin_ratio > 1, margin_add in (0, 1]. */
-void ni_update(struct sli_evidence *sli, const struct counts *counts, double margin_ratio, double margin_add,
-               double eta);
+/* Block e-values of strata multiply, each with a theta of its own. margin_ratio > 1, margin_add in (0, 1]. */
+void ni_update(struct sli_evidence *sli, const struct sli_counts *counts, double margin_ratio,
+               double margin_add, double eta);
 double ni_log(const struct sli_evidence *sli); /* ln E */

@@ -14,6 +14,8 @@ static void guardrail_default(const struct slo *slo, enum sli sli, struct guardr
         1.5 * (1e6 - (double)slo->objective_ppm) / 1e6; /* in this order: 95 % gives 0.075 exactly */
     *out = (struct guardrail){.used = true,
                               .action = ACTION_ROLLBACK,
+                              .on_blind = BLIND_AS_POLICY,
+                              .budget_rate = (1e6 - (double)slo->objective_ppm) / 1e6,
                               .share = 1,
                               .tolerance = 1.10,
                               .ceiling = ceiling < 0.95 ? ceiling : 0.95,
@@ -45,6 +47,30 @@ void policy_default(const struct slos *slos, struct policy *out)
     out->on_blind = BLIND_PAUSE;
     out->paused_limit_s = 86400;
     out->holdback = 200;
+    out->burn[0] = (struct burn_rule){{17.3, 300, 60}, ACTION_ROLLBACK};
+    out->burn[1] = (struct burn_rule){{7.2, 1800, 180}, ACTION_PAUSE};
+    out->burn[2] = (struct burn_rule){{3.6, 7200, 600}, ACTION_PAUSE};
+    out->split_check = true;
+    out->key_effect = 1;
+    out->strata = 1;
+}
+
+enum guardrail_action policy_burn_action(const struct policy *policy, enum sli sli, int window)
+{
+    enum guardrail_action own = policy->guardrail[sli].action, asked = policy->burn[window].action;
+    return own > asked ? own : asked; /* from the strongest, rollback, to the weakest */
+}
+
+enum blind_action policy_on_blind(const struct policy *policy, enum sli sli)
+{
+    enum blind_action own = policy->guardrail[sli].on_blind;
+    return own == BLIND_AS_POLICY ? policy->on_blind : own;
+}
+
+int64_t policy_shared_hold_s(const struct policy *policy, enum sli sli)
+{
+    int64_t own = policy->guardrail[sli].shared_hold_s;
+    return own > 0 ? own : policy->shared_hold_s;
 }
 
 void plan_default(struct plan *out)

@@ -3,6 +3,7 @@
    controller/spec reads them. */
 #pragma once
 
+#include "decision/burn.h"
 #include "decision/sli.h"
 
 #include <stddef.h>
@@ -21,13 +22,16 @@ struct slos {
 };
 
 enum guardrail_action { ACTION_ROLLBACK, ACTION_PAUSE, ACTION_NOTIFY };
-enum blind_action { BLIND_PAUSE, BLIND_ROLLBACK };
+enum blind_action { BLIND_PAUSE, BLIND_ROLLBACK, BLIND_AS_POLICY /* of a guardrail only */ };
 enum pace { PACE_EVIDENCE, PACE_TIME };
 
 /* How one SLI is watched during a rollout. Formulas: handbook, "How Serin decides". */
 struct guardrail {
     bool used;
-    enum guardrail_action action;
+    enum guardrail_action action; /* on a fail */
+    enum blind_action on_blind;   /* when its data are missing for longer than policy.blind_s */
+    int64_t shared_hold_s;        /* see policy.shared_hold_s; 0 = as there */
+    double budget_rate;           /* bad share that the SLO allows, 1 - objective; 0 = not known */
     double share;        /* relative share of alpha, > 0; shares are normalised over the used guardrails */
     double tolerance;    /* tolerated odds ratio canary/stable, >= 1 (1.10) */
     double ceiling;      /* highest allowed bad share of the canary, 0..1; 0 = no ceiling lane */
@@ -45,6 +49,11 @@ struct guardrail {
     int64_t maturity_s; /* age at which a cohort is counted (10; never below a deadline SLI's threshold) */
 };
 
+struct burn_rule {
+    struct burn_window window;
+    enum guardrail_action action; /* never more than the guardrail's own */
+};
+
 struct policy {
     struct guardrail guardrail[SLI_COUNT];
     double alpha;          /* bound on P(false rollback) over the whole rollout (0.01) */
@@ -59,6 +68,14 @@ struct policy {
     int64_t paused_limit_s; /* a rollout paused this long is aborted, without quarantine (86400) */
     int32_t holdback;       /* weight that stable keeps during the bake, in 1/10,000 (200) */
     int64_t rps_milli;      /* expected requests a second in 1/1,000, for the budget; 0 = measured */
+    struct burn_rule burn[BURN_WINDOWS];
+    /* The split check: whether canary is admitted what its weight says. */
+    bool split_check;
+    bool keyed;        /* a key sticks to one arm: a wider band, and evidence to the power 1/key_effect */
+    double key_effect; /* design effect of the keys: sum a^2 / sum a over the requests a of each key and hour,
+                          >= 1 */
+    /* Declared strata are numbered from 1; 0 is the rest. */
+    int32_t strata; /* 1..STRATA_MAX */
 };
 
 enum { PLAN_STEPS_MAX = 16 };
@@ -76,8 +93,14 @@ struct plan {
 };
 
 /* Defaults for `slos`: a guardrail for each SLO, ceiling = 1.5 x (1 - objective) capped at 0.95, the
-   constants named above; block_s is 5 for what breaks by the pod (error, timeout, ttft, latency), else 0. */
+   constants named above; burn windows 17.3x over 5 min and 1 min (rollback), 7.2x over 30 and 3 min, 3.6x
+   over 2 h and 10 min (pause); the split check for random draws; one stratum. block_s is 5 for what breaks by
+   the pod (error, timeout, ttft, latency), else 0. */
 void policy_default(const struct slos *slos, struct policy *out);
+/* The most that the guardrail's own action lets a burn window do. */
+enum guardrail_action policy_burn_action(const struct policy *policy, enum sli sli, int window);
+enum blind_action policy_on_blind(const struct policy *policy, enum sli sli);
+int64_t policy_shared_hold_s(const struct policy *policy, enum sli sli);
 /* The default plan: 1, 5, 25, 50, 100 %, 60 s and at most 24 h a step, 10 min bake. */
 void plan_default(struct plan *out);
 /* Weight that the canary gets in `step` (0 .. steps - 1): its weight, but never what the holdback keeps for

@@ -38,6 +38,10 @@ static const struct rule rules[] = {
      EFFECT_ROUTE_STABLE | EFFECT_QUARANTINE | EFFECT_PAGE, "rollout.rolled_back",
      "Rolled back: {release} is above its ceiling in {lead}, and {stable} is not the cause. {evidence}",
      "Read 'serin explain' for the counts; mend the release and roll out the new one."},
+    {"evidence.burn", SERVING, VERB_TICK, F(STABLE) | F(BURN), 0, PHASE_ROLLED_BACK,
+     EFFECT_ROUTE_STABLE | EFFECT_QUARANTINE | EFFECT_PAGE, "rollout.rolled_back",
+     "Rolled back: {release} burns its error budget in {lead} too fast, and {stable} does not. {evidence}",
+     "Read 'serin explain' for the counts; mend the release and roll out the new one."},
     {"evidence.shared_cause", SERVING, VERB_TICK, F(STABLE) | F(SHARED_CAUSE), 0, PHASE_ROLLED_BACK,
      EFFECT_ROUTE_STABLE | EFFECT_PAGE, "rollout.rolled_back",
      "Back to {stable} without blame (shared_cause): both releases have been above the ceiling in {lead} "
@@ -53,6 +57,11 @@ static const struct rule rules[] = {
      "Paused: the first release breaks its ceiling in {lead}, and there is none to go back to. {evidence}",
      "Roll out a mended release with --supersede, or abort to serve nothing."},
 
+    {"evidence.first_burn", P(PROGRESSING) | P(BAKING), VERB_TICK, F(BURN), F(STABLE), PHASE_PAUSED,
+     EFFECT_PAGE, "rollout.paused",
+     "Paused: the first release burns its error budget in {lead} too fast, and there is none to go back to. "
+     "{evidence}",
+     "Roll out a mended release with --supersede, or abort to serve nothing."},
     {"evidence.first_shared", P(PROGRESSING) | P(BAKING), VERB_TICK, F(SHARED_CAUSE), F(STABLE), PHASE_PAUSED,
      EFFECT_PAGE, "rollout.paused",
      "Paused: {lead} has been above its ceiling for long, and there is no release to go back to. {evidence}",
@@ -72,6 +81,16 @@ static const struct rule rules[] = {
      "Read 'serin explain'; then resume or abort."},
     {"alarm.notice", SERVING, VERB_TICK, F(NOTICE), 0, NEXT_STAY, EFFECT_PAGE | EFFECT_ALARM,
      "rollout.noticed", "The guardrail {notices} has failed; its action is only to say so.",
+     "Read 'serin explain'."},
+
+    {"burn.pause", ADVANCING, VERB_TICK, F(BURN_ALARM), 0, PHASE_PAUSED, EFFECT_PAGE | EFFECT_ALARM,
+     "rollout.paused",
+     "Paused: {release} burns its error budget in {burn_alarms} faster than the policy allows.",
+     "Read 'serin explain'; then resume or abort."},
+    {"burn.notice", SERVING, VERB_TICK, F(BURN_NOTICE), 0, NEXT_STAY, EFFECT_PAGE | EFFECT_ALARM,
+     "rollout.noticed",
+     "{release} burns its error budget in {burn_notices} faster than the policy allows; its action is only "
+     "to say so.",
      "Read 'serin explain'."},
 
     /* --- nothing hangs
@@ -113,6 +132,25 @@ static const struct rule rules[] = {
     {"hold.budget", ADVANCING, VERB_TICK, F(BUDGET), 0, NEXT_STAY, EFFECT_PAGE, "rollout.held",
      "Holding: this rollout has spent its share of the error budget in {lead}. {evidence}",
      "Abort it, or promote it if the cost is accepted."},
+    {"hold.burn", ADVANCING, VERB_TICK, F(BURNING), 0, NEXT_STAY, EFFECT_PAGE, "rollout.held",
+     "Holding: {release} burns its error budget in {burning} faster than the policy allows.",
+     "Watch; this ends when the burn does. Abort it if the cost is too high."},
+    {"hold.split", ADVANCING, VERB_TICK, F(SPLIT), 0, NEXT_STAY, EFFECT_PAGE, "rollout.held",
+     "Holding: {release} is given {share} of the requests where its weight says {weight}; the gateways do "
+     "not do what "
+     "they say.",
+     "Look at 'serin gateways' and at sticky keys; then mend it and start anew, or mute 'split' with a "
+     "reason."},
+    {"hold.coverage", ADVANCING, VERB_TICK, F(COVERAGE), 0, NEXT_STAY, EFFECT_PAGE, "rollout.held",
+     "Holding: {lead} is measured less often for {release} than for {stable}; what is not measured proves "
+     "nothing. "
+     "{coverage}",
+     "Look at what measures it (a judge, a parser); mend it and start anew, or mute 'coverage' with a "
+     "reason."},
+    {"hold.late", ADVANCING, VERB_TICK, F(LATE), 0, NEXT_STAY, EFFECT_PAGE, "rollout.held",
+     "Holding: more than a tenth of the bad outcomes of {late} come later than its maturity and could not "
+     "count.",
+     "Set a longer maturity for it in the policy and start anew, or mute 'late' with a reason."},
     {"hold.blind", ADVANCING, VERB_TICK, F(BLIND), 0, NEXT_STAY, 0, NULL,
      "Holding: no data about {release} right now.", NULL},
     {"hold.failed", ADVANCING, VERB_TICK, F(FAILED), 0, NEXT_STAY, EFFECT_PAGE, "rollout.held",

@@ -31,9 +31,3 @@ const char *sli_name(enum sli sli); /* "refusal"; static */
 bool sli_parse(const char *text, enum sli *out);
 bool sli_deadline(enum sli sli);
 bool sli_latency(enum sli sli);
-
-/* Counts of one tick or block for one SLI: n requests, k of them bad, for canary (c) and stable (b). 0 <= k
- * <= n. */
-struct counts {
-    int64_t n_c, k_c, n_b, k_b;
-};

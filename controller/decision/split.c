@@ -2,6 +2,7 @@
 #include "decision/split.h"
 
 #include <math.h>
+#include <string.h>
 
 enum { RATIOS = SPLIT_GRID / 2 };
 
@@ -12,6 +13,13 @@ void split_init(struct split *split, int32_t planned_weights)
 {
     split->planned_weights = planned_weights;
     lane_components_init(&split->mass, split->log_m, SPLIT_GRID, planned_weights);
+}
+
+void split_watch_init(struct split_watch *watch, int32_t planned_weights)
+{
+    memset(watch, 0, sizeof *watch);
+    split_init(&watch->split, planned_weights);
+    watch->block_start = watch->last_tick = watch->raise_seen = watch->share = -1;
 }
 
 double split_update(struct split *split, const struct split_block *block, bool keyed, double eta)
@@ -29,12 +37,17 @@ double split_update(struct split *split, const struct split_block *block, bool k
     }
     lane_components_update(&split->mass, split->log_m, SPLIT_GRID, &rules, block->start_s, block->new_step,
                            log_e);
+    return split_log(split);
+}
+
+double split_log(const struct split *split)
+{
     return lane_components_log(&split->mass, split->log_m, SPLIT_GRID);
 }
 
 bool split_crossed(const struct split *split)
 {
-    return lane_components_log(&split->mass, split->log_m, SPLIT_GRID) >= -log(alpha);
+    return split_log(split) >= -log(alpha);
 }
 
 double split_eta(double sum_a, double sum_a2)

@@ -25,9 +25,34 @@ struct split_block {
     bool new_step;     /* the first block after the weight was raised */
 };
 
+/* The split block that is being filled, and what was found. */
+struct split_watch {
+    struct split split;
+    double block_start; /* s; -1 = none is open */
+    double last_tick;   /* end of the newest tick, s; -1 = none */
+    int64_t n_c, n;
+    double w_lo, w_hi;
+    bool new_step;
+    double raise_seen; /* time of the newest increase by the plan that a block has begun after; -1 = none */
+    bool crossed;      /* M has reached 1/alpha: kept until somebody mutes the check */
+    bool uncovered;    /* the keys of the newest block are too few or too heavy for the check: it is off */
+    int64_t blocks;    /* closed */
+    double share;      /* of canary in the newest block; -1 = none */
+};
+
+/* Admissions of one tick, and the smallest and largest weight that a gateway may have applied during it. */
+struct admissions {
+    double t_s, dt_s;
+    int64_t n_c, n_b;
+    int32_t w_lo, w_hi; /* 1/10,000 */
+};
+
+void split_watch_init(struct split_watch *watch, int32_t planned_weights);
+
 void split_init(struct split *split, int32_t planned_weights);
 /* eta: see split_eta(); 1 for random draws. Returns ln M. */
 double split_update(struct split *split, const struct split_block *block, bool keyed, double eta);
+double split_log(const struct split *split);   /* ln M */
 bool split_crossed(const struct split *split); /* M >= 1000 */
 
 /* For keyed services, from the requests a of each key and hour of stable: eta = 1/deff, deff = sum a^2 / sum

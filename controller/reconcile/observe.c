@@ -112,7 +112,8 @@ static enum status feed(struct observe_result *result, const struct cohort *coho
                 continue;
             for (size_t row = at; row < end; row++)
                 add_cohort(&cohorts[row], (enum sli)i, guardrail->maturity_s, &counts);
-            status = ticks_give(result, (enum sli)i, (double)(second - base), 1.0, &counts, fault);
+            struct sli_counts all = sli_counts_of(counts);
+            status = ticks_give(result, (enum sli)i, (double)(second - base), 1.0, &all, fault);
         }
         at = end;
     }

@@ -26,7 +26,8 @@ static enum status give_ticks(struct observe_result *result, const struct promet
             from = last;
         if (!state->spec.policy.guardrail[i].used || !tick->has[i] || from < 0 || length <= 0)
             continue;
-        status = ticks_give(result, (enum sli)i, from, length, &tick->counts[i], fault);
+        struct sli_counts counts = sli_counts_of(tick->counts[i]);
+        status = ticks_give(result, (enum sli)i, from, length, &counts, fault);
     }
     return status;
 }

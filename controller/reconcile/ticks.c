@@ -22,7 +22,7 @@ static bool gives_rate(const struct policy *policy, enum sli sli)
 }
 
 enum status ticks_give(struct observe_result *result, enum sli sli, double t_s, double dt_s,
-                       const struct counts *counts, struct fault *fault)
+                       const struct sli_counts *counts, struct fault *fault)
 {
     struct rollout_state *state = result->state;
     struct block closed[2];

@@ -8,4 +8,4 @@ int64_t ticks_next(const struct rollout_state *state, enum sli sli);
 
 /* One tick of one SLI (see evidence_tick); closed blocks are appended to result->blocks. */
 enum status ticks_give(struct observe_result *result, enum sli sli, double t_s, double dt_s,
-                       const struct counts *counts, struct fault *fault) MUST_CHECK;
+                       const struct sli_counts *counts, struct fault *fault) MUST_CHECK;

@@ -123,6 +123,7 @@ static struct json_object *event_data(const struct rollout_state *state, const s
                 put(data, "unproven", json_object_new_boolean(row->unproven)) &&
                 put(data, "page", json_object_new_boolean((rule->effects & EFFECT_PAGE) != 0)) &&
                 put(data, "blocks", json_object_new_int64(state->evidence.blocks)) &&
+                put(data, "split_blocks", json_object_new_int64(state->evidence.evidence.split.blocks)) &&
                 put(data, "inputs", snapshot_write(snapshot));
     if (good && rule->next_step != NULL)
         good = put(data, "next_step", json_object_new_string(rule->next_step));
@@ -165,10 +166,10 @@ static enum status add_mute(struct rollout_state *state, const struct change *ch
     for (size_t i = 0; good && i < json_object_array_length(list); i++) {
         struct json_object *old = json_object_array_get_idx(list, i), *sli;
         if (json_object_object_get_ex(old, "sli", &sli) &&
-            strcmp(json_object_get_string(sli), sli_name(change->muted)) != 0)
+            strcmp(json_object_get_string(sli), watch_name(change->muted)) != 0)
             good = json_object_array_add(kept, json_object_get(old)) == 0;
     }
-    good = good && put(one, "sli", json_object_new_string(sli_name(change->muted))) &&
+    good = good && put(one, "sli", json_object_new_string(watch_name(change->muted))) &&
            put(one, "until", json_object_new_string(change->until)) &&
            put(one, "reason", json_object_new_string(change->said != NULL ? change->said : "")) &&
            put(one, "by", json_object_new_string(change->actor)) && json_object_array_add(kept, one) == 0;
@@ -194,9 +195,14 @@ static enum status refuse(const struct rule *rule, const struct reason_context *
     return STATUS_CONFLICT;
 }
 
-/* The guardrails that this row has acted on: those it pauses for, or those it only speaks of. */
+/* What this row has acted on, as bits of the row's `alarmed`: the guardrails or burn windows that it pauses
+   for, or only speaks of. */
 static uint32_t acted_on(const struct rule *rule, const struct snapshot *snapshot)
 {
+    if ((rule->need & (facts)1 << FACT_BURN_ALARM) != 0)
+        return (uint32_t)snapshot->burn_alarms << ALARMED_BURN;
+    if ((rule->need & (facts)1 << FACT_BURN_NOTICE) != 0)
+        return (uint32_t)snapshot->burn_notices << ALARMED_BURN;
     return (uint32_t)((rule->need & (facts)1 << FACT_NOTICE) != 0 ? snapshot->notices : snapshot->alarms);
 }
 
@@ -264,7 +270,7 @@ enum status change_run(struct db *db, struct rollout_state *state, const struct 
     struct reason_context context = {.state = state,
                                      .snapshot = &snapshot,
                                      .said = change->said,
-                                     .muted = change->verb == VERB_MUTE ? sli_name(change->muted) : NULL,
+                                     .muted = change->verb == VERB_MUTE ? watch_name(change->muted) : NULL,
                                      .until = change->until};
     if (rule != NULL)
         *rule = decision.rule;

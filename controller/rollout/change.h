@@ -14,7 +14,7 @@ struct change {
     const char *actor; /* name of the token, or "serin" */
     const char *said;  /* reason given by the actor; NULL = none */
     int32_t new_weight;
-    enum sli muted; /* VERB_MUTE */
+    int muted; /* VERB_MUTE: an SLI or an enum watch */
     const char *until;
 };
 

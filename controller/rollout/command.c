@@ -76,7 +76,8 @@ enum status rollout_command(struct db *db, const char *id, const struct rollout_
         status = check_version(state, command, fault);
     if (status == STATUS_OK && command->verb == VERB_MUTE)
         status = mute_until(command, state->world.now, until, fault);
-    if (status == STATUS_OK && command->verb == VERB_MUTE && !state->spec.policy.guardrail[command->sli].used)
+    if (status == STATUS_OK && command->verb == VERB_MUTE && command->muted < SLI_COUNT &&
+        !state->spec.policy.guardrail[command->muted].used)
         status = fault_at(fault, "/sli", "is not watched by this rollout");
     if (status != STATUS_OK)
         goto out;
@@ -84,7 +85,7 @@ enum status rollout_command(struct db *db, const char *id, const struct rollout_
                             .actor = actor,
                             .said = command->reason,
                             .new_weight = command->weight,
-                            .muted = command->sli,
+                            .muted = command->muted,
                             .until = until};
     status = change_run(db, state, &change, &rule, fault);
     if (status == STATUS_OK && (rule->effects & EFFECT_RETRY))

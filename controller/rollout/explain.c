@@ -93,6 +93,16 @@ static void judgement_words(const struct judgement *judgement, char *out, size_t
     case REASON_BUDGET:
         snprintf(out, size, "The rollout has spent its share of the error budget in %s.", lead);
         return;
+    case REASON_BURN:
+        snprintf(out, size, "The canary burns its error budget too fast in %s, on its own.", lead);
+        return;
+    case REASON_SPLIT:
+        snprintf(out, size, "The canary does not get the share of the requests that its weight says.");
+        return;
+    case REASON_COVERAGE:
+        snprintf(out, size, "%s is measured less often for the canary than for stable.", lead);
+        return;
+    case REASON_COUNT:
     case REASON_NONE:
         break;
     }
@@ -288,8 +298,8 @@ static struct json_object *data_object(const struct rollout_state *state)
 static struct json_object *judgement_object(const struct judgement *judgement)
 {
     static const char *const actions[] = {"continue", "hold", "return", "rollback"};
-    static const char *const reasons[] = {"none",        "worse",  "ceiling", "shared_cause",
-                                          "attributing", "shared", "budget"};
+    static const char *const reasons[] = {"none",   "worse",  "ceiling", "shared_cause", "attributing",
+                                          "shared", "budget", "burn",    "split",        "coverage"};
     struct json_object *object = json_object_new_object();
     char says[400];
     if (object == NULL)

@@ -73,6 +73,26 @@ static void weight_text(int64_t weight, char *out, size_t size)
         snprintf(out, size, "%.4g %%", (double)weight / 100.0);
 }
 
+/* How much of the newest block of admissions canary got. */
+static void split_text(const struct reason_context *context, char *out, size_t size)
+{
+    double share_now = context->state->evidence.evidence.split.share;
+    if (share_now < 0)
+        snprintf(out, size, "another share");
+    else
+        snprintf(out, size, "%.2g %%", 100 * share_now);
+}
+
+static void coverage_text(const struct reason_context *context, char *out, size_t size)
+{
+    const struct counts *total =
+        &context->state->evidence.evidence.sli[context->snapshot->lead].coverage_total;
+    char canary[80], stable[80];
+    share(total->n_c, total->k_c, canary, sizeof canary);
+    share(total->n_b, total->k_b, stable, sizeof stable);
+    snprintf(out, size, "Without it: canary %s, stable %s.", canary, stable);
+}
+
 static void slis_text(int64_t set, char *out, size_t size)
 {
     size_t used = 0;
@@ -140,6 +160,18 @@ static void place(const char *name, const struct reason_context *context, char *
         slis_text(snapshot->failed, out, size);
     else if (strcmp(name, "notices") == 0)
         slis_text(snapshot->notices, out, size);
+    else if (strcmp(name, "burn_alarms") == 0)
+        slis_text(snapshot->burn_alarms, out, size);
+    else if (strcmp(name, "burn_notices") == 0)
+        slis_text(snapshot->burn_notices, out, size);
+    else if (strcmp(name, "burning") == 0)
+        slis_text(snapshot->burning, out, size);
+    else if (strcmp(name, "late") == 0)
+        slis_text(snapshot->late, out, size);
+    else if (strcmp(name, "share") == 0)
+        split_text(context, out, size);
+    else if (strcmp(name, "coverage") == 0)
+        coverage_text(context, out, size);
     else if (strcmp(name, "muted") == 0)
         snprintf(out, size, "%s", context->muted != NULL ? context->muted : "");
     else if (strcmp(name, "until") == 0)

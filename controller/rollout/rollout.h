@@ -26,7 +26,7 @@ struct rollout_command {
     enum verb verb;        /* VERB_PAUSE ... as decision/decide.h names them */
     const char *reason;    /* lent; NULL = none */
     int32_t weight;        /* VERB_SET_WEIGHT: the new weight in 1/10,000 */
-    enum sli sli;          /* VERB_MUTE */
+    int muted;             /* VERB_MUTE: an SLI, or an enum watch */
     const char *until;     /* VERB_MUTE: RFC 3339 or a duration from now */
     bool allow_no_gateway; /* VERB_RETRY: as in struct rollout_start */
     int64_t if_version;    /* row version the caller has seen; 0 = any. STALE_VERSION if it is another */

@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 #include "base/log.h"
+#include "decision/coverage.h"
 #include "spec/plan.h"
 #include "spec/slos.h"
 
@@ -63,13 +64,13 @@ static enum status read_muted(struct rollout_state *state, struct fault *fault)
     enum status status = parse(&state->row.muted, "list of mutes", &list, fault);
     for (size_t i = 0; status == STATUS_OK && i < json_object_array_length(list); i++) {
         struct json_object *one = json_object_array_get_idx(list, i), *sli_text, *until_text;
-        enum sli sli;
+        int muted;
         struct wall_time until;
         if (json_object_object_get_ex(one, "sli", &sli_text) &&
             json_object_object_get_ex(one, "until", &until_text) &&
-            sli_parse(json_object_get_string(sli_text), &sli) &&
+            watch_parse(json_object_get_string(sli_text), &muted) &&
             clock_parse(json_object_get_string(until_text), &until) && until.us > state->world.now.us)
-            state->muted |= 1u << sli;
+            state->muted |= 1u << muted;
     }
     json_object_put(list);
     return status;
@@ -180,6 +181,29 @@ static void find_alarms(struct rollout_state *state, struct snapshot *out)
     }
 }
 
+/* Burn windows of guardrails that may act; what rolls back is the judgement's. */
+static void find_burns(const struct rollout_state *state, struct snapshot *out)
+{
+    const struct policy *policy = &state->spec.policy;
+    for (int i = 0; i < SLI_COUNT; i++) {
+        uint32_t bit = 1u << i, burning = evidence_burning(&state->evidence.evidence, policy, (enum sli)i);
+        /* a guardrail that has failed has had its say */
+        bool acted =
+            (state->row.alarmed & bit << ALARMED_BURN) != 0 || state->evidence.evidence.sli[i].failed;
+        for (int window = 0; window < BURN_WINDOWS && (state->muted & bit) == 0; window++) {
+            enum guardrail_action action = policy_burn_action(policy, (enum sli)i, window);
+            if ((burning >> window & 1) == 0)
+                continue;
+            if (action == ACTION_PAUSE)
+                out->burning |= bit;
+            if (action == ACTION_PAUSE && !acted)
+                out->burn_alarms |= bit;
+            if (action == ACTION_NOTIFY && !acted)
+                out->burn_notices |= bit;
+        }
+    }
+}
+
 void state_snapshot(struct rollout_state *state, int32_t new_weight, struct snapshot *out)
 {
     const struct rollout_row *row = &state->row;
@@ -224,8 +248,14 @@ void state_snapshot(struct rollout_state *state, int32_t new_weight, struct snap
     out->proven = !state->bare && evidence_proven(evidence, policy);
     out->idle = evidence_idle(evidence);
     out->muted = state->muted;
-    if (!state->bare)
+    out->evidence_s = evidence->now_s;
+    out->log_split = split_log(&evidence->split.split);
+    out->log_coverage = coverage_log(evidence, policy, NULL);
+    out->late = (state->muted >> WATCH_LATE & 1) != 0 ? 0 : state->late & ~state->muted;
+    if (!state->bare) {
         find_alarms(state, out);
+        find_burns(state, out);
+    }
 }
 
 /* --- as JSON

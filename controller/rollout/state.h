@@ -14,7 +14,8 @@ struct rollout_state {
     struct evidence_row evidence;
     struct rollout_world world;
     struct route_row route; /* the service's newest route, whoever wrote it */
-    uint32_t muted;         /* guardrails that may not act now (1 << sli) */
+    uint32_t muted;         /* guardrails (1 << sli) and watches (1 << WATCH_...) that may not act now */
+    uint32_t late;          /* SLIs (1 << sli) whose bad outcomes come too late too often, as last observed */
     bool bare;              /* documents and evidence were not read: good for leaving only */
 };
 

@@ -15,6 +15,7 @@ static void adopt(struct rollout_state *state, const struct observation *observa
     state->evidence.quality = observation->evidence->quality;
     state->evidence.has_quality = observation->evidence->has_quality;
     state->evidence.observed_at = state->world.now;
+    state->late = observation->late;
     text_clear(&state->evidence.source_state);
     text_puts(&state->evidence.source_state, text_get(&observation->evidence->source_state));
 }
@@ -80,6 +81,15 @@ static enum status store_verdicts(struct db *db, struct rollout_state *state,
     return status;
 }
 
+static uint32_t burning_now(const struct rollout_state *state)
+{
+    uint32_t burning = 0;
+    for (int i = 0; i < SLI_COUNT; i++)
+        if (evidence_burning(&state->evidence.evidence, &state->spec.policy, (enum sli)i) != 0)
+            burning |= 1u << i;
+    return burning;
+}
+
 /* Times that follow from the world: since when the weight is applied, since when data are missing. */
 static bool note_times(struct rollout_state *state, bool blind)
 {
@@ -97,6 +107,11 @@ static bool note_times(struct rollout_state *state, bool blind)
         changed = true;
     } else if ((!blind || !counts) && row->blind_since.us != 0) {
         row->blind_since.us = 0;
+        changed = true;
+    }
+    uint32_t burning = burning_now(state), acted = row->alarmed >> ALARMED_BURN;
+    if ((acted & ~burning) != 0) { /* a window that burns anew is told anew */
+        row->alarmed &= ~((acted & ~burning) << ALARMED_BURN);
         changed = true;
     }
     return changed;

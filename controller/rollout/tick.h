@@ -8,9 +8,10 @@ struct observation {
     struct evidence_row *evidence; /* after the ticks; lent */
     const struct block *blocks;    /* closed by them; lent */
     size_t block_count;
-    bool changed;                     /* there were ticks or a new source state: evidence is to be stored */
-    bool source_error;                /* the source did not answer: verdict error, and nothing advances */
-    bool blind;                       /* more than a tenth of the admissions cannot be followed */
+    bool changed;      /* there were ticks or a new source state: evidence is to be stored */
+    bool source_error; /* the source did not answer: verdict error, and nothing advances */
+    bool blind;        /* more than a tenth of the admissions cannot be followed */
+    uint32_t late;     /* SLIs of which more than a tenth of the bad outcomes came after their maturity */
     int64_t row_version, lease_epoch; /* as seen when observing */
 };
 

@@ -6,6 +6,7 @@
 
 #include "base/fault.h"
 #include "base/text.h"
+#include "decision/counts.h"
 #include "decision/sli.h"
 #include "spec/source.h"
 

@@ -1,14 +1,12 @@
-/* Evidence, blocks and verdicts of a rollout. */
-#include "store/rollouts.h"
+/* Evidence and verdicts of a rollout. */
+#include "store/blocks.h"
 
 #include "rollouts.sql.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { SOURCE_STATE_MAX = 4 << 20, BLOCK_ARRAY_MAX = 8 << 20 };
+enum { SOURCE_STATE_MAX = 4 << 20 };
 
 static const char *const quality_names[] = {"cohort", "aged", "completion"};
 
@@ -82,51 +80,6 @@ enum status rollouts_create_evidence(struct db *db, const char *id, const struct
     return status;
 }
 
-/* Ten array parameters, one for each column, as array literals. */
-enum { BLOCK_COLUMNS = 10 };
-
-static void put_block(struct text column[BLOCK_COLUMNS], const char *separator, int64_t seq,
-                      const struct block *block)
-{
-    text_printf(&column[0], "%s%" PRId64, separator, seq);
-    text_printf(&column[1], "%s%d", separator, (int)block->sli);
-    text_printf(&column[2], "%s%.17g", separator, block->start_s);
-    text_printf(&column[3], "%s%.17g", separator, block->length_s);
-    text_printf(&column[4], "%s%d", separator, (int)block->weight);
-    text_printf(&column[5], "%s%s", separator, block->new_step ? "t" : "f");
-    text_printf(&column[6], "%s%" PRId64, separator, block->counts.n_c);
-    text_printf(&column[7], "%s%" PRId64, separator, block->counts.k_c);
-    text_printf(&column[8], "%s%" PRId64, separator, block->counts.n_b);
-    text_printf(&column[9], "%s%" PRId64, separator, block->counts.k_b);
-}
-
-static enum status insert_blocks(struct db *db, const char *id, int64_t first_seq, const struct block *blocks,
-                                 size_t count, struct fault *fault)
-{
-    struct db_params params = {.count = 0};
-    struct text column[BLOCK_COLUMNS];
-    enum status status = STATUS_OK;
-    for (int c = 0; c < BLOCK_COLUMNS; c++) {
-        text_init(&column[c], BLOCK_ARRAY_MAX);
-        text_putc(&column[c], '{');
-    }
-    for (size_t i = 0; i < count; i++)
-        put_block(column, i == 0 ? "" : ",", first_seq + (int64_t)i, &blocks[i]);
-    db_text(&params, id);
-    for (int c = 0; c < BLOCK_COLUMNS && status == STATUS_OK; c++) {
-        text_putc(&column[c], '}');
-        status = text_status(&column[c]);
-        db_text(&params, text_get(&column[c]));
-    }
-    if (status == STATUS_OK)
-        status = db_run(db, &sql_blocks_insert, &params, NULL, fault);
-    else
-        fault_set(fault, status, "The blocks of evidence could not be written down");
-    for (int c = 0; c < BLOCK_COLUMNS; c++)
-        text_free(&column[c]);
-    return status;
-}
-
 enum status rollouts_store_evidence(struct db *db, const char *id, struct evidence_row *row,
                                     const struct block *blocks, size_t count, int64_t lease_epoch,
                                     struct fault *fault)
@@ -144,41 +97,11 @@ enum status rollouts_store_evidence(struct db *db, const char *id, struct eviden
     db_integer(&params, lease_epoch);
     enum status status = db_run(db, &sql_evidence_update, &params, NULL, fault);
     if (status == STATUS_OK && count > 0)
-        status = insert_blocks(db, id, row->blocks + 1, blocks, count, fault);
+        status = blocks_add(db, id, row->blocks + 1, blocks, count, fault);
     if (status == STATUS_OK)
         row->blocks += (int64_t)count;
     free(state);
     return status;
-}
-
-enum status rollouts_read_blocks(struct db *db, const char *id, struct block **out, size_t *count,
-                                 struct fault *fault)
-{
-    struct db_params params = {.count = 0};
-    struct db_rows *rows = NULL;
-    *out = NULL;
-    *count = 0;
-    db_text(&params, id);
-    enum status status = db_run(db, &sql_blocks_read, &params, &rows, fault);
-    if (status != STATUS_OK)
-        return status;
-    size_t total = (size_t)db_rows_count(rows);
-    *out = calloc(total + 1, sizeof **out);
-    if (*out == NULL) {
-        db_rows_free(rows);
-        return fault_set(fault, STATUS_NO_MEMORY, "Out of memory");
-    }
-    for (int i = 0; i < (int)total; i++)
-        (*out)[i] = (struct block){.sli = (enum sli)db_get_integer(rows, i, 0),
-                                   .start_s = db_get_number(rows, i, 1),
-                                   .length_s = db_get_number(rows, i, 2),
-                                   .weight = (int32_t)db_get_integer(rows, i, 3),
-                                   .new_step = db_get_bool(rows, i, 4),
-                                   .counts = {db_get_integer(rows, i, 5), db_get_integer(rows, i, 6),
-                                              db_get_integer(rows, i, 7), db_get_integer(rows, i, 8)}};
-    *count = total;
-    db_rows_free(rows);
-    return STATUS_OK;
 }
 
 static bool verdict_parse(const char *text, enum verdict *out)

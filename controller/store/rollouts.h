@@ -8,6 +8,7 @@
 
 enum {
     NAME_SIZE = NAME_MAX_LENGTH + 1,
+    ALARMED_BURN = 16,
     ROLLOUT_REASON_MAX = 2048 /* a sentence of the table and what a person gave as a reason */
 };
 
@@ -21,8 +22,8 @@ struct rollout_row {
     char rule[48], reason[ROLLOUT_REASON_MAX];
     struct wall_time created_at, phase_since, step_entered_at, step_since, blind_since; /* 0 = never */
     struct wall_time ended_at; /* to write; 0 = NULL */
-    uint32_t alarmed;
-    struct text muted; /* JSON array; owned */
+    uint32_t alarmed;          /* acted on: guardrails (1 << sli), burn windows (1 << (ALARMED_BURN + sli)) */
+    struct text muted;         /* JSON array; owned */
     int64_t row_version, lease_epoch;
     int64_t incarnation; /* of the routes' history, when it was last seen */
     char retry_of[ID_MAX];
@@ -90,10 +91,6 @@ enum status rollouts_create_evidence(struct db *db, const char *id, const struct
 enum status rollouts_store_evidence(struct db *db, const char *id, struct evidence_row *row,
                                     const struct block *blocks, size_t count, int64_t lease_epoch,
                                     struct fault *fault) MUST_CHECK;
-/* All blocks of a rollout in order; *out is malloc'ed, the caller's. */
-enum status rollouts_read_blocks(struct db *db, const char *id, struct block **out, size_t *count,
-                                 struct fault *fault) MUST_CHECK;
-
 /* Newest stored verdict of each SLI; VERDICT_COUNT = none yet. */
 enum status rollouts_verdicts(struct db *db, const char *id, enum verdict out[SLI_COUNT],
                               struct fault *fault) MUST_CHECK;

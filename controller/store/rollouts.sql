@@ -80,14 +80,6 @@ UPDATE rollout_evidence
 SET state = $2, source_state = $3::jsonb, quality = $4, blocks = $5, observed_at = $6, lease_epoch = $7
 WHERE rollout = $1
 
--- :name blocks_insert
-INSERT INTO blocks (rollout, seq, sli, start_s, length_s, weight, new_step, n_c, k_c, n_b, k_b)
-SELECT $1::text, * FROM unnest($2::bigint[], $3::smallint[], $4::double precision[], $5::double precision[], $6::integer[],
-                         $7::boolean[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[])
-
--- :name blocks_read
-SELECT sli, start_s, length_s, weight, new_step, n_c, k_c, n_b, k_b FROM blocks WHERE rollout = $1 ORDER BY seq
-
 -- :name verdicts_newest
 SELECT DISTINCT ON (sli) sli, verdict FROM verdicts WHERE rollout = $1 ORDER BY sli, id DESC
 

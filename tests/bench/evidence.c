@@ -62,7 +62,7 @@ static double non_inferiority(long rounds)
     evidence_sli_init(&sli, 5);
     double start = now_ns();
     for (long i = 0; i < rounds; i++) {
-        struct counts counts = block_of(i);
+        struct sli_counts counts = sli_counts_of(block_of(i));
         ni_update(&sli, &counts, 2, 0.02, 1);
     }
     double spent = now_ns() - start;
@@ -88,8 +88,11 @@ static double block(long rounds, struct policy *policy, struct plan *plan, struc
 {
     double start = now_ns();
     for (long i = 0; i < rounds; i++) {
-        struct block block = {
-            .sli = SLI_REFUSAL, .start_s = (double)i, .length_s = 1, .weight = 500, .counts = block_of(i)};
+        struct block block = {.sli = SLI_REFUSAL,
+                              .start_s = (double)i,
+                              .length_s = 1,
+                              .weight = 500,
+                              .counts = sli_counts_of(block_of(i))};
         evidence_block(evidence, policy, plan, &block);
     }
     return (now_ns() - start) / (double)rounds;

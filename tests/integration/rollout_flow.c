@@ -2,6 +2,7 @@
 #include "reconcile/observe.h"
 #include "rollout/rollout.h"
 #include "rollout/state.h"
+#include "store/blocks.h"
 #include "support/world.h"
 
 #include "base/json.h"
@@ -218,8 +219,9 @@ Test(rollout_flow, law4_a_silent_gateway_is_dropped_with_what_it_did_report, .in
     world_tick(&world, id);
     cr_assert_eq(state_load(world.db, id, false, &state, &fault), STATUS_OK);
     const struct sli_evidence *refusal = &state->evidence.evidence.sli[SLI_REFUSAL];
-    cr_expect_eq(refusal->total.n_c + refusal->open.n_c, 0);
-    cr_expect_eq(refusal->total.n_b + refusal->open.n_b, 0, "both arms, or the comparison is biased");
+    cr_expect_eq(refusal->total.n_c + refusal->open.stratum[0].n_c, 0);
+    cr_expect_eq(refusal->total.n_b + refusal->open.stratum[0].n_b, 0,
+                 "both arms, or the comparison is biased");
     state_free(state);
     free(id);
 }
@@ -294,7 +296,7 @@ Test(rollout_flow, law7_every_decision_replays, .init = open_world, .fini = clos
     struct block *blocks = NULL;
     size_t count = 0;
     cr_assert_eq(state_load(world.db, id, false, &state, &fault), STATUS_OK);
-    cr_assert_eq(rollouts_read_blocks(world.db, id, &blocks, &count, &fault), STATUS_OK);
+    cr_assert_eq(blocks_read(world.db, id, 0, 1000000, &blocks, &count, &fault), STATUS_OK);
     cr_assert_gt(count, 20);
     int events = atoi(world_text(&world, "SELECT count(*) FROM events WHERE body::jsonb->'data' ? 'inputs'"));
     cr_assert_geq(events, 3);
@@ -352,8 +354,9 @@ Test(rollout_flow, law6_a_fail_is_kept_whatever_comes_later, .init = open_world,
     for (int i = 0; i < 10000; i++) {
         struct block closed[2];
         double t = ceil(state->evidence.evidence.now_s);
+        struct sli_counts counts = sli_counts_of((struct counts){500, 0, 500, 50});
         evidence_tick(&state->evidence.evidence, &state->spec.policy, &state->plan, SLI_REFUSAL,
-                      QUALITY_COHORT, t, 1.0, &(struct counts){500, 0, 500, 50}, true, false, closed);
+                      QUALITY_COHORT, t, 1.0, &counts, true, false, closed);
     }
     cr_expect_eq(evidence_judge(&state->evidence.evidence, &state->spec.policy, 0, false).action,
                  JUDGE_ROLLBACK);

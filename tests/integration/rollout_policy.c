@@ -84,7 +84,7 @@ Test(rollout_policy, a_mute_stops_the_guardrail_while_it_lasts, .fini = close_wo
     char *id = begin("v2"), result[ID_MAX];
     struct fault fault = {0};
     struct rollout_command mute = {
-        .verb = VERB_MUTE, .sli = SLI_REFUSAL, .until = "30s", .reason = "the judge is broken"};
+        .verb = VERB_MUTE, .muted = SLI_REFUSAL, .until = "30s", .reason = "the judge is broken"};
     db_deadline(world.db, clock_mono_after_ms(clock_mono(), 10000));
     cr_assert_eq(db_begin(world.db, &fault), STATUS_OK);
     cr_assert_eq(rollout_command(world.db, id, &mute, "tester", result, &fault), STATUS_OK, "%s",

@@ -52,8 +52,9 @@ struct judgement sim_tick(struct sim *sim)
         struct counts counts = {.n_c = n_c, .n_b = n - n_c};
         counts.k_c = draw_binomial(&sim->draw, counts.n_c, sim->canary[i]);
         counts.k_b = draw_binomial(&sim->draw, counts.n_b, sim->stable[i]);
+        struct sli_counts all = sli_counts_of(counts);
         evidence_tick(&sim->evidence, &sim->policy, &sim->plan, usual[i].sli, QUALITY_COHORT, sim->now_s,
-                      sim->tick_s, &counts, i == 0, false, closed);
+                      sim->tick_s, &all, i == 0, false, closed);
     }
     sim->now_s += sim->tick_s;
     return evidence_judge(&sim->evidence, &sim->policy, 0, false);

@@ -47,12 +47,45 @@ static void random_lane(struct dice *dice, struct evidence_lane *lane)
     lane->mass.steps_left = (int32_t)(uint32_t)dice_bits(dice);
 }
 
+static void random_ring(struct dice *dice, struct burn_ring *ring)
+{
+    burn_init(ring);
+    if (coin(dice))
+        return;
+    ring->since = random_number(dice);
+    ring->newest = dice_below(dice, INT64_C(1) << 40);
+    for (int i = 0; i < BURN_BUCKETS; i++)
+        if (coin(dice)) {
+            ring->n[i] = 1 + (int64_t)(dice_bits(dice) >> (1 + dice_below(dice, 60)));
+            ring->k[i] = dice_below(dice, 3) * (ring->n[i] / 2);
+        }
+}
+
+static void random_split(struct dice *dice, struct split_watch *watch)
+{
+    random_numbers(dice, watch->split.log_m, SPLIT_GRID);
+    random_numbers(dice, &watch->split.mass.u, 1);
+    random_numbers(dice, &watch->split.mass.origin, 1);
+    random_numbers(dice, &watch->split.mass.t_prev, 1);
+    watch->split.mass.steps_left = (int32_t)(uint32_t)dice_bits(dice);
+    watch->split.planned_weights = (int32_t)(uint32_t)dice_bits(dice);
+    double *const numbers[] = {&watch->block_start, &watch->last_tick,  &watch->w_lo,
+                               &watch->w_hi,        &watch->raise_seen, &watch->share};
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+        random_numbers(dice, numbers[i], 1);
+    watch->n = (int64_t)(dice_bits(dice) >> 1);
+    watch->n_c = watch->n / 3;
+    watch->new_step = coin(dice);
+    watch->crossed = coin(dice);
+    watch->uncovered = coin(dice);
+    watch->blocks = (int64_t)dice_bits(dice);
+}
+
 static void random_sli(struct dice *dice, struct sli_evidence *sli, int32_t weights)
 {
-    double *const numbers[] = {&sli->budget_x,     &sli->ni_add,      &sli->ni_bad,      &sli->ni_seen,
-                               &sli->stable_bad,   &sli->stable_seen, &sli->block_end,   &sli->block_last,
-                               &sli->shared_since, &sli->last_sick,   &sli->weight_seen, &sli->last_tick,
-                               &sli->block_start};
+    double *const numbers[] = {&sli->budget_x,    &sli->ni_add,     &sli->stable_bad,   &sli->stable_seen,
+                               &sli->block_end,   &sli->block_last, &sli->shared_since, &sli->last_sick,
+                               &sli->weight_seen, &sli->last_tick,  &sli->block_start};
     bool *const flags[] = {&sli->open_step, &sli->step_pending, &sli->sick, &sli->sick_before, &sli->failed};
     random_lane(dice, &sli->relative);
     random_lane(dice, &sli->absolute);
@@ -65,7 +98,18 @@ static void random_sli(struct dice *dice, struct sli_evidence *sli, int32_t weig
         random_numbers(dice, numbers[i], 1);
     for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)
         *flags[i] = coin(dice);
-    sli->open = random_counts(dice);
+    random_numbers(dice, sli->ni_bad, STRATA_MAX);
+    random_numbers(dice, sli->ni_seen, STRATA_MAX);
+    for (int i = coin(dice) ? 1 : STRATA_MAX; i < STRATA_MAX; i++)
+        sli->ni_bad[i] = sli->ni_bad[0];
+    for (int i = 0; i < BURN_WINDOWS; i++)
+        random_ring(dice, &sli->burn[i]);
+    random_lane(dice, &sli->coverage);
+    sli->coverage_total = random_counts(dice);
+    sli->open.strata = (int32_t)dice_below(dice, STRATA_MAX + 1);
+    for (int i = 0; i < sli->open.strata; i++)
+        sli->open.stratum[i] = random_counts(dice);
+    sli->open.coverage = random_counts(dice);
     sli->total = random_counts(dice);
     sli->step_total = random_counts(dice);
     sli->weight = (int32_t)(uint32_t)dice_bits(dice);
@@ -90,9 +134,11 @@ static void random_evidence(struct dice *dice, struct evidence *evidence)
                                &evidence->canary_since};
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
         random_numbers(dice, numbers[i], 1);
+    evidence->coverage_crossed = coin(dice);
+    random_split(dice, &evidence->split);
     evidence->latched =
         (struct judgement){(enum judgement_action)dice_below(dice, JUDGE_ROLLBACK + 1),
-                           (enum judgement_reason)dice_below(dice, REASON_BUDGET + 1),
+                           (enum judgement_reason)dice_below(dice, REASON_COUNT),
                            (enum sli)dice_below(dice, SLI_COUNT), random_number(dice), random_number(dice)};
 }
 
@@ -149,7 +195,7 @@ Test(decision_codec, numbers_that_cannot_be_are_refused)
     struct sli_evidence *sli = &evidence.sli[3];
     double *const places[] = {
         &sli->relative.log_m[2],    &sli->absolute.mass.u, &sli->stable[7],   &sli->worse[0],
-        &sli->budget_y[1],          &sli->budget_x,        &sli->ni_ratio[1], &sli->ni_seen,
+        &sli->budget_y[1],          &sli->budget_x,        &sli->ni_ratio[1], &sli->ni_seen[0],
         &sli->block_start,          &sli->last_sick,       &sli->last_tick,   &evidence.rps,
         &evidence.breach_since,     &evidence.now_s,       &evidence.tick_s,  &sli->stable_seen,
         &evidence.latched.log_g_all};
@@ -169,7 +215,7 @@ Test(decision_codec, counts_and_choices_that_cannot_be_are_refused)
     static unsigned char bytes[EVIDENCE_CODEC_MAX];
     struct dice dice = dice_seeded(5);
     struct evidence evidence, back;
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 11; i++) {
         random_evidence(&dice, &evidence);
         evidence.weights = evidence.weights > 0 ? evidence.weights : 1;
         switch (i) {
@@ -177,7 +223,7 @@ Test(decision_codec, counts_and_choices_that_cannot_be_are_refused)
             evidence.sli[0].total = (struct counts){1, 2, 0, 0};
             break;
         case 1:
-            evidence.sli[1].open = (struct counts){1, 1, 2, -1};
+            evidence.sli[1].open = sli_counts_of((struct counts){1, 1, 2, -1});
             break;
         case 2:
             evidence.latched.action = (enum judgement_action)9;
@@ -193,6 +239,18 @@ Test(decision_codec, counts_and_choices_that_cannot_be_are_refused)
             break;
         case 6:
             evidence.sli[2].weight_next = -1;
+            break;
+        case 7:
+            evidence.sli[2].open.strata = STRATA_MAX + 1;
+            break;
+        case 8:
+            burn_init(&evidence.sli[2].burn[1]);
+            evidence.sli[2].burn[1].newest = 3;
+            evidence.sli[2].burn[1].n[2] = 5;
+            evidence.sli[2].burn[1].k[2] = 6;
+            break;
+        case 9:
+            evidence.split.n_c = evidence.split.n + 1;
             break;
         default:
             evidence.latched.reason = (enum judgement_reason)100;

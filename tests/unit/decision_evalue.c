@@ -168,7 +168,7 @@ static double budget_expected(int n_c, int n_b, double p_c, double p_b, double h
         for (int k = 0; k <= n_b; k++) {
             struct sli_evidence sli;
             budget_init(&sli);
-            budget_update(&sli, &(struct counts){n_c, i, n_b, k}, 1);
+            budget_update(&sli, &(struct sli_counts){.strata = 1, .stratum = {{n_c, i, n_b, k}}}, 1);
             for (int x = 0; x < EVIDENCE_BUDGET_GRID; x++)
                 sum[x] += canary[i] * stable[k] * exp(sli.budget_y[x] - grid[x] * harm);
         }
@@ -244,7 +244,7 @@ Test(decision_evalue, theta_keeps_off_its_ends)
         struct sli_evidence sli;
         evidence_sli_init(&sli, 5);
         ni_start(&sli, guesses[i / 3]);
-        ni_update(&sli, &blocks[i % 3], 2, 0.01, 1);
+        ni_update(&sli, &(struct sli_counts){.strata = 1, .stratum = {blocks[i % 3]}}, 2, 0.01, 1);
         cr_expect(isfinite(ni_log(&sli)) && ni_log(&sli) < 10, "%d: %g", i, ni_log(&sli));
     }
 }

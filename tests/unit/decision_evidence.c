@@ -12,8 +12,9 @@ static const struct counts healthy = {5, 0, 95, 2};
 
 static int tick_of(struct bench *bench, enum sli sli, enum data_quality quality, double t_s, bool draining)
 {
+    struct sli_counts all = sli_counts_of(healthy);
     return evidence_tick(&bench->evidence, &bench->policy, &bench->plan, sli, quality, t_s,
-                         bench->evidence.tick_s, &healthy, false, draining, bench->closed);
+                         bench->evidence.tick_s, &all, false, draining, bench->closed);
 }
 
 Test(decision_evidence, without_weight_only_stable_is_watched)
@@ -34,7 +35,7 @@ Test(decision_evidence, without_weight_only_stable_is_watched)
     /* theta of the first step is what stable did lately, with one bad in a hundred before it was seen */
     evidence_weight(&bench.evidence, 50, 100, true);
     bench_tick(&bench, SLI_REFUSAL, 50, (struct counts){0, 0, 0, 0}, true);
-    cr_expect_gt(sli->ni_bad, 35);
+    cr_expect_gt(sli->ni_bad[0], 35);
     cr_expect(sli->relative.mass.t_prev == 50 && sli->relative.mass.u == 0.5);
 }
 
@@ -48,7 +49,7 @@ Test(decision_evidence, a_block_never_mixes_two_weights)
         cr_expect_eq(tick_of(&bench, SLI_REFUSAL, QUALITY_COHORT, t, false), 0);
     cr_expect_eq(tick_of(&bench, SLI_REFUSAL, QUALITY_COHORT, 5, false), 1);
     cr_expect(bench.closed[0].start_s == 0 && bench.closed[0].length_s == 5 && bench.closed[0].weight == 100);
-    cr_expect(bench.closed[0].new_step && bench.closed[0].counts.n_b == 5 * 95);
+    cr_expect(bench.closed[0].new_step && bench.closed[0].counts.stratum[0].n_b == 5 * 95);
     for (int t = 6; t < 14; t++)
         cr_expect_eq(tick_of(&bench, SLI_REFUSAL, QUALITY_COHORT, t, false), 0);
     cr_expect_eq(tick_of(&bench, SLI_REFUSAL, QUALITY_COHORT, 14, false), 1);
@@ -215,6 +216,7 @@ Test(decision_evidence, wrong_ticks_are_counted_and_dropped)
     const struct counts wrong[] = {{-1, 0, 1, 0}, {1, 2, 1, 0},  {1, -1, 1, 0},  {1, 0, -1, 0},
                                    {1, 0, 1, 2},  {1, 0, 1, -1}, {big, 0, 1, 0}, {1, 0, big, 0}};
     struct bench bench;
+    struct sli_counts all = sli_counts_of(healthy);
     bench_init(&bench, 1, 100, 1);
     const struct sli_evidence *sli = &bench.evidence.sli[SLI_REFUSAL];
     for (int i = 0; i < 8; i++)
@@ -227,7 +229,7 @@ Test(decision_evidence, wrong_ticks_are_counted_and_dropped)
                                       {NAN, 1}, {6, NAN}, {6, INFINITY}, {-1, 1}};
     for (int i = 0; i < 8; i++)
         evidence_tick(&bench.evidence, &bench.policy, &bench.plan, SLI_REFUSAL, QUALITY_COHORT, times[i][0],
-                      times[i][1], &healthy, true, false, bench.closed);
+                      times[i][1], &all, true, false, bench.closed);
     cr_expect_eq(sli->invalid_ticks, 16);
     cr_expect(sli->total.n_c == 5 && bench.evidence.now_s == 6);
 }
@@ -239,7 +241,7 @@ Test(decision_evidence, a_missing_tick_is_absent)
     bench.policy.guardrail[SLI_REFUSAL].block_s = 5;
     tick_of(&bench, SLI_REFUSAL, QUALITY_COHORT, 0, false);
     cr_expect_eq(tick_of(&bench, SLI_REFUSAL, QUALITY_COHORT, 20, false), 1);
-    cr_expect(bench.closed[0].length_s == 21 && bench.closed[0].counts.n_c == 10);
+    cr_expect(bench.closed[0].length_s == 21 && bench.closed[0].counts.stratum[0].n_c == 10);
 }
 
 /* Planned for 1 request a second, but then come 100: the block need not wait 16 s. */

@@ -82,7 +82,7 @@ static int run(struct dice *dice, struct bench *bench, struct flow *flow, int fi
         flow->draining = dice_below(dice, 30) == 0;
         for (int i = 0; i < SLIS; i++) {
             struct block closed[2];
-            struct counts counts = draw(dice, flow, t * dt_s, dt_s);
+            struct sli_counts counts = sli_counts_of(draw(dice, flow, t * dt_s, dt_s));
             enum data_quality quality = i == 2 ? QUALITY_COMPLETION : QUALITY_COHORT;
             if (dice_below(dice, 50) == 0)
                 continue;
@@ -216,7 +216,7 @@ Test(decision_property, a_bad_outcome_never_helps, .timeout = 60)
 static bool finite_sli(const struct sli_evidence *sli)
 {
     double sum = evidence_lane_log(&sli->relative) + evidence_lane_log(&sli->absolute) + sli->budget_x +
-                 sli->ni_add + sli->ni_ratio[0] + sli->ni_ratio[1] + sli->ni_bad + sli->ni_seen +
+                 sli->ni_add + sli->ni_ratio[0] + sli->ni_ratio[1] + sli->ni_bad[0] + sli->ni_seen[0] +
                  sli->stable_bad + sli->stable_seen;
     for (int j = 0; j < EVIDENCE_GRID; j++)
         sum += sli->stable[j] + sli->canary[j] + sli->worse[j] + sli->budget_y[j];

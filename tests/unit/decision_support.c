@@ -44,8 +44,9 @@ void bench_init(struct bench *bench, int used, int32_t weight, double tick_s)
 
 int bench_tick(struct bench *bench, enum sli sli, double t_s, struct counts counts, bool hint)
 {
+    struct sli_counts all = sli_counts_of(counts);
     bench->count = evidence_tick(&bench->evidence, &bench->policy, &bench->plan, sli, QUALITY_COHORT, t_s,
-                                 bench->evidence.tick_s, &counts, hint, false, bench->closed);
+                                 bench->evidence.tick_s, &all, hint, false, bench->closed);
     return bench->count;
 }
 
@@ -64,6 +65,27 @@ static bool same_counts(const struct counts *a, const struct counts *b)
     return a->n_c == b->n_c && a->k_c == b->k_c && a->n_b == b->n_b && a->k_b == b->k_b;
 }
 
+static bool same_strata(const struct sli_counts *a, const struct sli_counts *b)
+{
+    bool equal = a->strata == b->strata && same_counts(&a->coverage, &b->coverage);
+    for (int32_t i = 0; equal && i < a->strata; i++)
+        equal = same_counts(&a->stratum[i], &b->stratum[i]);
+    return equal;
+}
+
+static bool same_split(const struct split_watch *a, const struct split_watch *b)
+{
+    return same_all(a->split.log_m, b->split.log_m, SPLIT_GRID) && same(a->split.mass.u, b->split.mass.u) &&
+           same(a->split.mass.origin, b->split.mass.origin) &&
+           same(a->split.mass.t_prev, b->split.mass.t_prev) &&
+           a->split.mass.steps_left == b->split.mass.steps_left &&
+           a->split.planned_weights == b->split.planned_weights && same(a->block_start, b->block_start) &&
+           same(a->last_tick, b->last_tick) && a->n_c == b->n_c && a->n == b->n && same(a->w_lo, b->w_lo) &&
+           same(a->w_hi, b->w_hi) && a->new_step == b->new_step && same(a->raise_seen, b->raise_seen) &&
+           a->crossed == b->crossed && a->uncovered == b->uncovered && a->blocks == b->blocks &&
+           same(a->share, b->share);
+}
+
 static bool same_lane(const struct evidence_lane *a, const struct evidence_lane *b)
 {
     return same_all(a->log_m, b->log_m, EVIDENCE_GRID) && same(a->mass.u, b->mass.u) &&
@@ -78,7 +100,9 @@ bool same_blocks(const struct sli_evidence *a, const struct sli_evidence *b)
            same_all(a->worse, b->worse, EVIDENCE_GRID) &&
            same_all(a->budget_y, b->budget_y, EVIDENCE_BUDGET_GRID) && same(a->budget_x, b->budget_x) &&
            same_all(a->ni_ratio, b->ni_ratio, 2) && same(a->ni_add, b->ni_add) &&
-           same(a->ni_bad, b->ni_bad) && same(a->ni_seen, b->ni_seen) && same(a->stable_bad, b->stable_bad) &&
+           same_all(a->ni_bad, b->ni_bad, STRATA_MAX) && same_all(a->ni_seen, b->ni_seen, STRATA_MAX) &&
+           same_lane(&a->coverage, &b->coverage) && memcmp(a->burn, b->burn, sizeof a->burn) == 0 &&
+           same_counts(&a->coverage_total, &b->coverage_total) && same(a->stable_bad, b->stable_bad) &&
            same(a->stable_seen, b->stable_seen) && same(a->shared_since, b->shared_since) &&
            same(a->last_sick, b->last_sick) && a->sick == b->sick && a->sick_before == b->sick_before &&
            same_counts(&a->total, &b->total) && same_counts(&a->step_total, &b->step_total);
@@ -87,7 +111,7 @@ bool same_blocks(const struct sli_evidence *a, const struct sli_evidence *b)
 static bool same_sli(const struct sli_evidence *a, const struct sli_evidence *b)
 {
     return same_blocks(a, b) && same(a->block_start, b->block_start) && same(a->block_end, b->block_end) &&
-           same(a->block_last, b->block_last) && same_counts(&a->open, &b->open) &&
+           same(a->block_last, b->block_last) && same_strata(&a->open, &b->open) &&
            a->open_step == b->open_step && a->step_pending == b->step_pending && a->weight == b->weight &&
            a->step == b->step && a->weight_next == b->weight_next && same(a->weight_seen, b->weight_seen) &&
            same(a->last_tick, b->last_tick) && a->invalid_ticks == b->invalid_ticks &&
@@ -100,6 +124,7 @@ bool same_evidence(const struct evidence *a, const struct evidence *b)
                  same(a->tick_s, b->tick_s) && same(a->rps, b->rps) && same(a->rps_next, b->rps_next) &&
                  same(a->rps_tick, b->rps_tick) && same(a->breach_since, b->breach_since) &&
                  same(a->now_s, b->now_s) && same(a->canary_since, b->canary_since) &&
+                 a->coverage_crossed == b->coverage_crossed && same_split(&a->split, &b->split) &&
                  a->latched.action == b->latched.action && a->latched.reason == b->latched.reason &&
                  a->latched.lead == b->latched.lead && same(a->latched.log_g_rel, b->latched.log_g_rel) &&
                  same(a->latched.log_g_all, b->latched.log_g_all);

@@ -1,0 +1,184 @@
+/* Rows of blocks. */
+#include "store/blocks.h"
+
+#include "blocks.sql.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Array parameters, one for each column, as array literals. */
+enum { COLUMNS = 12, ARRAY_MAX = 8 << 20, COUNTS = 4 };
+
+static void put_counts(struct text *out, const char *separator, const struct counts *counts)
+{
+    text_printf(out, "%s%" PRId64 ",%" PRId64 ",%" PRId64 ",%" PRId64, separator, counts->n_c, counts->k_c,
+                counts->n_b, counts->k_b);
+}
+
+/* An element of a text[] that is itself the literal of an array, or NULL. */
+static void put_strata(struct text *out, const char *separator, const struct sli_counts *counts)
+{
+    text_puts(out, separator);
+    if (counts->strata < 2) {
+        text_puts(out, "NULL");
+        return;
+    }
+    text_puts(out, "\"{");
+    for (int32_t i = 0; i < counts->strata; i++)
+        put_counts(out, i == 0 ? "" : ",", &counts->stratum[i]);
+    text_puts(out, "}\"");
+}
+
+static void put_coverage(struct text *out, const char *separator, const struct counts *coverage)
+{
+    text_puts(out, separator);
+    if (coverage->n_c == 0 && coverage->n_b == 0) {
+        text_puts(out, "NULL");
+        return;
+    }
+    text_puts(out, "\"{");
+    put_counts(out, "", coverage);
+    text_puts(out, "}\"");
+}
+
+static void put_block(struct text column[COLUMNS], const char *separator, int64_t seq,
+                      const struct block *block)
+{
+    struct counts total = sli_counts_total(&block->counts);
+    const int64_t sums[COUNTS] = {total.n_c, total.k_c, total.n_b, total.k_b};
+    text_printf(&column[0], "%s%" PRId64, separator, seq);
+    text_printf(&column[1], "%s%d", separator, (int)block->sli);
+    text_printf(&column[2], "%s%.17g", separator, block->start_s);
+    text_printf(&column[3], "%s%.17g", separator, block->length_s);
+    text_printf(&column[4], "%s%d", separator, (int)block->weight);
+    text_printf(&column[5], "%s%s", separator, block->new_step ? "t" : "f");
+    for (int i = 0; i < COUNTS; i++)
+        text_printf(&column[6 + i], "%s%" PRId64, separator, sums[i]);
+    put_strata(&column[10], separator, &block->counts);
+    put_coverage(&column[11], separator, &block->counts.coverage);
+}
+
+enum status blocks_add(struct db *db, const char *rollout, int64_t first_seq, const struct block *blocks,
+                       size_t count, struct fault *fault)
+{
+    struct db_params params = {.count = 0};
+    struct text column[COLUMNS];
+    enum status status = STATUS_OK;
+    for (int c = 0; c < COLUMNS; c++) {
+        text_init(&column[c], ARRAY_MAX);
+        text_putc(&column[c], '{');
+    }
+    for (size_t i = 0; i < count; i++)
+        put_block(column, i == 0 ? "" : ",", first_seq + (int64_t)i, &blocks[i]);
+    db_text(&params, rollout);
+    for (int c = 0; c < COLUMNS && status == STATUS_OK; c++) {
+        text_putc(&column[c], '}');
+        status = text_status(&column[c]);
+        db_text(&params, text_get(&column[c]));
+    }
+    if (status == STATUS_OK)
+        status = db_run(db, &sql_blocks_insert, &params, NULL, fault);
+    else
+        fault_set(fault, status, "The blocks of evidence could not be written down");
+    for (int c = 0; c < COLUMNS; c++)
+        text_free(&column[c]);
+    return status;
+}
+
+static void counts_of(const int64_t numbers[COUNTS], struct counts *out)
+{
+    *out = (struct counts){numbers[0], numbers[1], numbers[2], numbers[3]};
+}
+
+static void read_block(const struct db_rows *rows, int row, struct block *out)
+{
+    int64_t numbers[COUNTS * STRATA_MAX];
+    memset(out, 0, sizeof *out);
+    out->sli = (enum sli)db_get_integer(rows, row, 0);
+    out->start_s = db_get_number(rows, row, 1);
+    out->length_s = db_get_number(rows, row, 2);
+    out->weight = (int32_t)db_get_integer(rows, row, 3);
+    out->new_step = db_get_bool(rows, row, 4);
+    size_t strata = db_get_integers(rows, row, 9, numbers, COUNTS * STRATA_MAX) / COUNTS;
+    for (size_t i = 0; i < strata; i++)
+        counts_of(&numbers[COUNTS * i], &out->counts.stratum[i]);
+    if (strata == 0) {
+        for (int i = 0; i < COUNTS; i++)
+            numbers[i] = db_get_integer(rows, row, 5 + i);
+        counts_of(numbers, &out->counts.stratum[0]);
+    }
+    out->counts.strata = strata == 0 ? 1 : (int32_t)strata;
+    if (db_get_integers(rows, row, 10, numbers, COUNTS) == COUNTS)
+        counts_of(numbers, &out->counts.coverage);
+}
+
+static enum status read_rows(struct db *db, const struct statement *statement, const char *rollout,
+                             int64_t after, size_t max, struct db_rows **rows, struct fault *fault)
+{
+    struct db_params params = {.count = 0};
+    db_text(&params, rollout);
+    db_integer(&params, after);
+    db_integer(&params, max > (size_t)INT32_MAX ? INT32_MAX : (int64_t)max);
+    return db_run(db, statement, &params, rows, fault);
+}
+
+enum status blocks_read(struct db *db, const char *rollout, int64_t after, size_t max, struct block **out,
+                        size_t *count, struct fault *fault)
+{
+    struct db_rows *rows = NULL;
+    *out = NULL;
+    *count = 0;
+    enum status status = read_rows(db, &sql_blocks_read, rollout, after, max, &rows, fault);
+    if (status != STATUS_OK)
+        return status;
+    size_t total = (size_t)db_rows_count(rows);
+    *out = calloc(total + 1, sizeof **out);
+    if (*out == NULL)
+        status = fault_set(fault, STATUS_NO_MEMORY, "Out of memory");
+    for (size_t i = 0; status == STATUS_OK && i < total; i++)
+        read_block(rows, (int)i, &(*out)[i]);
+    *count = status == STATUS_OK ? total : 0;
+    db_rows_free(rows);
+    return status;
+}
+
+enum status split_blocks_add(struct db *db, const char *rollout, int64_t seq, const struct split_block *block,
+                             struct fault *fault)
+{
+    struct db_params params = {.count = 0};
+    db_text(&params, rollout);
+    db_integer(&params, seq);
+    db_number(&params, block->start_s);
+    db_integer(&params, block->n_c);
+    db_integer(&params, block->n);
+    db_number(&params, block->w_lo);
+    db_number(&params, block->w_hi);
+    db_bool(&params, block->new_step);
+    return db_run(db, &sql_split_blocks_insert, &params, NULL, fault);
+}
+
+enum status split_blocks_read(struct db *db, const char *rollout, int64_t after, size_t max,
+                              struct split_block **out, size_t *count, struct fault *fault)
+{
+    struct db_rows *rows = NULL;
+    *out = NULL;
+    *count = 0;
+    enum status status = read_rows(db, &sql_split_blocks_read, rollout, after, max, &rows, fault);
+    if (status != STATUS_OK)
+        return status;
+    size_t total = (size_t)db_rows_count(rows);
+    *out = calloc(total + 1, sizeof **out);
+    if (*out == NULL)
+        status = fault_set(fault, STATUS_NO_MEMORY, "Out of memory");
+    for (size_t i = 0; status == STATUS_OK && i < total; i++)
+        (*out)[i] = (struct split_block){.start_s = db_get_number(rows, (int)i, 0),
+                                         .n_c = db_get_integer(rows, (int)i, 1),
+                                         .n = db_get_integer(rows, (int)i, 2),
+                                         .w_lo = db_get_number(rows, (int)i, 3),
+                                         .w_hi = db_get_number(rows, (int)i, 4),
+                                         .new_step = db_get_bool(rows, (int)i, 5)};
+    *count = status == STATUS_OK ? total : 0;
+    db_rows_free(rows);
+    return status;
+}
