@@ -3,6 +3,10 @@ ALTER TABLE observations ADD COLUMN stratum text NOT NULL DEFAULT '' CHECK (leng
 ALTER TABLE observations DROP CONSTRAINT observations_pkey;
 ALTER TABLE observations ADD PRIMARY KEY (service, bucket_s, release, gateway, stratum);
 
+-- Outcomes that came in time, but without the SLI.
+ALTER TABLE observations ADD COLUMN absent bigint[] NOT NULL DEFAULT '{0,0,0,0,0,0,0,0,0,0,0}'
+    CHECK (cardinality(absent) = 11);
+
 -- n_c .. k_b stay the sums. strata: n_c, k_c, n_b, k_b of each stratum, NULL where there is one. coverage: outcomes that
 -- arrived, and those of them without the SLI, of canary and of stable; NULL where nothing is known.
 ALTER TABLE blocks ADD COLUMN strata bigint[];
@@ -27,3 +31,6 @@ CREATE TABLE split_blocks (
 );
 CREATE TRIGGER split_blocks_append_only BEFORE UPDATE OR DELETE ON split_blocks
     FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+-- When requests were seen, after this route was applied by every gateway, of a release that it does not name.
+ALTER TABLE route_state ADD COLUMN stray_at timestamptz;

@@ -194,7 +194,8 @@ static enum status set_up(struct gateway *gateway, const struct gateway_options 
     gateway->decode = lane_new("gw-decode", 1, DECODE_QUEUE);
     gateway->database = lane_new("gw-db", DATABASE_THREADS, DATABASE_QUEUE);
     if (gateway->conninfo == NULL || (options->state_dir != NULL && gateway->state_dir == NULL) ||
-        gateway->content == NULL || gateway->clocks == NULL || gateway->decode == NULL || gateway->database == NULL)
+        gateway->content == NULL || gateway->clocks == NULL || gateway->decode == NULL ||
+        gateway->database == NULL)
         return fault_set(fault, STATUS_NO_MEMORY, "Out of memory");
     return STATUS_OK;
 }

@@ -113,7 +113,7 @@ struct gateway {
     struct counts_writer *counts;
     struct publisher *publisher;
     struct content_cache *content;
-    struct clocks *clocks; /* of the gateways that report */
+    struct clocks *clocks;          /* of the gateways that report */
     struct lane *decode, *database; /* decoding of large bodies; calls to the database */
     atomic_bool draining;
     atomic_llong checked_us; /* when the newest snapshot was last checked against the database; 0 = never */

@@ -4,6 +4,7 @@
 
 #include "base/fault.h"
 #include "base/id.h"
+#include "decision/counts.h"
 #include "decision/sli.h"
 
 #include <stdbool.h>
@@ -11,9 +12,11 @@
 #include <stdint.h>
 
 struct rules {
-    int64_t ttft_ms, latency_ms, timeout_ms; /* slower is bad; 0 = no threshold */
-    int64_t maturity_ms[SLI_COUNT];          /* an SLI of an older request is late */
-    int64_t oldest_ms;                       /* an older request is late in every SLI that is watched */
+    int64_t ttft_ms, latency_ms, timeout_ms;           /* slower is bad; 0 = no threshold */
+    int64_t maturity_ms[SLI_COUNT];                    /* an SLI of an older request is late */
+    char stratum[STRATA_MAX - 1][NAME_MAX_LENGTH + 1]; /* declared ones, 0 .. strata - 1 */
+    int32_t strata;
+    int64_t oldest_ms; /* an older request is late in every SLI that is watched */
     size_t releases, capacity;
     char (*release)[NAME_MAX_LENGTH + 1]; /* owned, sorted after rules_seal() */
 };
@@ -27,6 +30,8 @@ enum status rules_read(struct rules *rules, const char *slos, const char *policy
 /* False on no memory. */
 bool rules_add_release(struct rules *rules, const char *release) MUST_CHECK;
 void rules_seal(struct rules *rules);
+/* The stratum to count in: `name` where the policy declares it, else "". Static or of `rules`. */
+const char *rules_stratum(const struct rules *rules, const char *name);
 bool rules_has_release(const struct rules *rules, const char *release);
 /* A copy with releases of its own. False on no memory: then *out has none. */
 bool rules_copy(const struct rules *rules, struct rules *out) MUST_CHECK;

@@ -1,8 +1,9 @@
 /* Counting a batch.
 
    An SLI of an outcome is true (bad), false (good) or absent: absent counts nowhere. It counts in the second
-   in which its request was admitted, as long as the request is not older than that SLI's maturity; later only
-   bad ones are noted, apart, since the second may have been judged already. */
+   in which its request was admitted, as long as the request is not older than that SLI's maturity. Later bad
+   ones are noted apart, since the second may have been judged already; the request itself still counts until
+   it is late in every SLI. */
 #include "gateway/tally.h"
 
 #include "base/json.h"
@@ -21,7 +22,7 @@ enum judged { ABSENT, GOOD, BAD };
 
 /* One outcome as it was read. */
 struct outcome {
-    const char *release;
+    const char *release, *stratum;
     int64_t age_ms;
     enum judged sli[SLI_COUNT];
     bool has[COUNTS_SUMS];
@@ -59,15 +60,18 @@ static enum status read_admission(struct json_object *item, const char *pointer,
 {
     struct json_fields fields;
     const char *release = NULL;
+    const char *stratum = "";
     int64_t count = 0, age_ms = 0;
     json_fields_open(&fields, item, pointer, fault);
     json_fields_name(&fields, "release", JSON_REQUIRED, &release);
+    json_fields_name(&fields, "stratum", JSON_OPTIONAL, &stratum);
     json_fields_integer(&fields, "count", JSON_REQUIRED, 1, COUNT_MAX, &count);
     json_fields_integer(&fields, "age_ms", JSON_REQUIRED, 0, AGE_MAX_MS, &age_ms);
     enum status status = json_fields_close(&fields);
     if (status != STATUS_OK || known_release(tally, rules, release, pointer) == NULL)
         return status;
-    struct counts_entry *entry = counts_delta_entry(tally->delta, release, bucket_of(now, age_ms));
+    struct counts_entry *entry =
+        counts_delta_entry(tally->delta, release, rules_stratum(rules, stratum), bucket_of(now, age_ms));
     if (entry == NULL)
         return fault_set(fault, STATUS_NO_MEMORY, "Out of memory");
     entry->admissions += count;
@@ -109,9 +113,10 @@ static enum status read_fields(struct json_object *item, const char *pointer, st
                                struct fault *fault)
 {
     struct json_fields fields;
-    *outcome = (struct outcome){.release = NULL};
+    *outcome = (struct outcome){.stratum = ""};
     json_fields_open(&fields, item, pointer, fault);
     json_fields_name(&fields, "release", JSON_REQUIRED, &outcome->release);
+    json_fields_name(&fields, "stratum", JSON_OPTIONAL, &outcome->stratum);
     json_fields_integer(&fields, "age_ms", JSON_REQUIRED, 0, AGE_MAX_MS, &outcome->age_ms);
     enum status slis = read_slis(&fields, outcome, fault);
     outcome->ttft_ms = read_amount(&fields, "ttft_ms", SUM_TTFT_MS, outcome);
@@ -144,14 +149,13 @@ static void count(const struct outcome *outcome, const struct rules *rules, int6
     bool in_time = known_ms <= rules->oldest_ms;
     for (int i = 0; i < SLI_COUNT; i++) {
         bool bad = outcome->sli[i] == BAD;
-        if (outcome->sli[i] == ABSENT)
+        if (outcome->sli[i] == ABSENT) {
+            entry->absent[i] += in_time;
             continue;
-        if (known_ms <= rules->maturity_ms[i]) {
-            entry->n[i]++;
-            entry->k[i] += bad;
-        } else {
-            entry->late[i] += bad;
         }
+        bool mature = known_ms > rules->maturity_ms[i];
+        entry->n[i] += !mature || in_time;
+        *(mature ? &entry->late[i] : &entry->k[i]) += bad;
     }
     if (!in_time) {
         entry->late_outcomes++;
@@ -176,8 +180,8 @@ static enum status read_outcome(struct json_object *item, const char *pointer, c
     judge(&outcome, SLI_TIMEOUT, outcome.latency_ms, rules->timeout_ms, true);
     if (outcome.rescued) /* whoever answered instead: the assigned release did not (law 12) */
         outcome.sli[SLI_ERROR] = BAD;
-    struct counts_entry *entry =
-        counts_delta_entry(tally->delta, outcome.release, bucket_of(now, outcome.age_ms));
+    struct counts_entry *entry = counts_delta_entry(
+        tally->delta, outcome.release, rules_stratum(rules, outcome.stratum), bucket_of(now, outcome.age_ms));
     if (entry == NULL)
         return fault_set(fault, STATUS_NO_MEMORY, "Out of memory");
     count(&outcome, rules, tally->lag_ms, entry);

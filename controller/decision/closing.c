@@ -31,13 +31,16 @@ static void close_ceiling(struct sli_evidence *sli, const struct guardrail *guar
                           const double relative[EVIDENCE_GRID])
 {
     double canary[EVIDENCE_GRID], stable[EVIDENCE_GRID], end = block->start_s + block->length_s;
-    double ceiling = attribution_ceiling(guardrail);
+    double ceiling = attribution_ceiling(guardrail), damped[EVIDENCE_GRID];
+    /* without eta one burst inside the canary's arm would prove it worse while both are broken */
+    for (int j = 0; j < EVIDENCE_GRID; j++)
+        damped[j] = guardrail->eta * relative[j];
     evalue_absolute(counts->n_b, counts->k_b, ceiling, stable);
     recent_update(sli->stable, block->length_s, stable);
     sli->sick = recent_proven(sli->stable);
     if (block->weight > 0) {
         evalue_absolute(counts->n_c, counts->k_c, ceiling, canary);
-        recent_update(sli->worse, block->length_s, relative);
+        recent_update(sli->worse, block->length_s, damped);
         recent_update(sli->canary, block->length_s, canary);
     }
     if (block->weight > 0 && guardrail->ceiling > 0) {

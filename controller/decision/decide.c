@@ -103,7 +103,8 @@ facts facts_of(const struct snapshot *s)
            when(s->blind_rollback, FACT_ON_BLIND_ROLLBACK) | when(s->alarms != 0, FACT_ALARM) |
            when(s->notices != 0, FACT_NOTICE) | when(s->failed != 0, FACT_FAILED) |
            when(s->burn_alarms != 0, FACT_BURN_ALARM) | when(s->burn_notices != 0, FACT_BURN_NOTICE) |
-           when(s->burning != 0, FACT_BURNING) | when(s->late != 0, FACT_LATE) |
+           when(s->burning != 0, FACT_BURNING) | when(s->stray > 0, FACT_STRAY) |
+           when(s->late != 0, FACT_LATE) |
            when(s->deadline_s > 0 && passed(s, s->step_entered_ms, s->deadline_s), FACT_DEADLINE) |
            when(waiting && passed(s, s->phase_since_ms, s->paused_limit_s), FACT_WAITED) |
            when(passed(s, s->step_since_ms, s->bake_s), FACT_DWELLED) |

@@ -94,6 +94,7 @@ bool verb_parse(const char *text, enum verb *out);
     X(int, burn_alarms)  /* SLIs with a burning window whose action is pause, not yet acted on */            \
     X(int, burn_notices) /* the same for notify */                                                           \
     X(int, burning)      /* SLIs with a window that burns now */                                             \
+    X(int, stray)        /* requests of the newest minute to releases that the route does not name */        \
     X(int, late)         /* SLIs whose bad outcomes come too late too often */                               \
     X(int, muted)        /* set of SLIs and watches */
 
@@ -135,6 +136,7 @@ struct snapshot {
     X(LOWER, "the new weight is lower than the present one")                                                 \
     X(BURN, "canary burns its error budget too fast, on its own")                                            \
     X(SPLIT, "canary does not get the share of admissions that its weight says")                             \
+    X(STRAY, "requests go to a release that the route does not name")                                        \
     X(COVERAGE, "an SLI is measured less often for canary than for stable")                                  \
     X(LATE, "more than a tenth of the bad outcomes come too late to count")                                  \
     X(BURN_ALARM, "a burn window with action pause has begun to burn")                                       \

@@ -106,9 +106,31 @@ void evidence_weight(struct evidence *evidence, double at_s, int32_t weight, boo
     if (evidence->weights > 0 && at_s < evidence->weight[evidence->weights - 1].at_s)
         at_s = evidence->weight[evidence->weights - 1].at_s;
     evidence->weight[evidence->weights++] =
-        (struct weight_change){.at_s = at_s, .weight = weight, .raised = raised};
+        (struct weight_change){.at_s = at_s, .weight = weight, .raised = raised, .applied = -1};
     if (evidence->canary_since < 0 && weight > 0)
         evidence->canary_since = at_s;
+}
+
+void evidence_weight_applied(struct evidence *evidence, double at_s)
+{
+    if (evidence->weights > 0 && evidence->weight[evidence->weights - 1].applied < 0)
+        evidence->weight[evidence->weights - 1].applied = at_s;
+}
+
+void evidence_weight_range(const struct evidence *evidence, double from_s, double to_s, int32_t *lo,
+                           int32_t *hi)
+{
+    *lo = *hi = -1;
+    for (int32_t i = evidence->weights; i >= 0; i--) { /* 0: no weight, before the first change */
+        const struct weight_change *change = i > 0 ? &evidence->weight[i - 1] : NULL;
+        int32_t weight = change != NULL ? change->weight : 0;
+        if (change != NULL && change->at_s >= to_s)
+            continue;
+        *lo = *lo < 0 || weight < *lo ? weight : *lo;
+        *hi = weight > *hi ? weight : *hi;
+        if (change != NULL && change->applied >= 0 && change->applied <= from_s)
+            return; /* whatever was before is in use no more */
+    }
 }
 
 /* The next change was made by t_s. */

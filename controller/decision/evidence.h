@@ -62,6 +62,7 @@ struct weight_change {
     double at_s;    /* s since the rollout began */
     int32_t weight; /* in 1/10,000, from then on */
     bool raised;    /* by the plan: a likely moment of a fault */
+    double applied; /* when every gateway was known to have it, s; -1 = not known */
 };
 
 /* What the evidence says, in the order of the rows of the attribution table. */
@@ -135,6 +136,13 @@ void evidence_sli_init(struct sli_evidence *sli, int32_t planned_weights);
    passed it, it has proven nothing in the new step. The step is the plan's next with that weight, else the
    next. A lowered weight (set-weight) is no new step: the lanes go on and the NI evidence is kept. */
 void evidence_weight(struct evidence *evidence, double at_s, int32_t weight, bool raised);
+
+/* The newest change is known to be applied by every gateway, since at_s (s since the rollout began). */
+void evidence_weight_applied(struct evidence *evidence, double at_s);
+/* Smallest and largest weight (1/10,000) that some gateway may have used between from_s and to_s: a weight
+   may be in use from when it was written until a later one is known to be applied. */
+void evidence_weight_range(const struct evidence *evidence, double from_s, double to_s, int32_t *lo,
+                           int32_t *hi);
 
 /* One tick [t_s, t_s + dt_s) of one SLI: counts of the requests admitted (or, for QUALITY_COMPLETION,
    completed) in it. Ticks of one SLI come in order; a missing tick is simply not given. `rps_hint`: this

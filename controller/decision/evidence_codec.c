@@ -246,6 +246,7 @@ static void rollout_fields(struct codec *codec, struct evidence *x)
         number(codec, &x->weight[i].at_s);
         int32(codec, &x->weight[i].weight);
         truth(codec, &x->weight[i].raised);
+        number(codec, &x->weight[i].applied);
     }
     int32(codec, &x->planned_weights);
     codec->bad |= x->planned_weights < 1;

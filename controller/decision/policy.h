@@ -4,6 +4,7 @@
 #pragma once
 
 #include "decision/burn.h"
+#include "decision/counts.h"
 #include "decision/sli.h"
 
 #include <stddef.h>

@@ -141,6 +141,9 @@ static const struct rule rules[] = {
      "they say.",
      "Look at 'serin gateways' and at sticky keys; then mend it and start anew, or mute 'split' with a "
      "reason."},
+    {"hold.stray", ADVANCING, VERB_TICK, F(STRAY), 0, NEXT_STAY, EFFECT_PAGE, "rollout.held",
+     "Holding: {stray} requests of the last minute went to a release that the route does not name.",
+     "Look at 'serin gateways' for one that does not follow the route; or mute 'split' with a reason."},
     {"hold.coverage", ADVANCING, VERB_TICK, F(COVERAGE), 0, NEXT_STAY, EFFECT_PAGE, "rollout.held",
      "Holding: {lead} is measured less often for {release} than for {stable}; what is not measured proves "
      "nothing. "

@@ -1,4 +1,4 @@
-/* Written, then applied. */
+/* Written, then applied, then kept to. */
 #include "reconcile/announce.h"
 
 #include "base/log.h"
@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { AT_ONCE = 64 };
+enum { AT_ONCE = 64, GRACE_S = 10 /* between a poll and the request that it steers */ };
 
 static bool put(struct json_object *object, const char *name, struct json_object *value)
 {
@@ -76,6 +76,68 @@ enum status announce_applied(struct db *db, struct fault *fault)
     for (int i = 0; status == STATUS_OK && i < count; i++)
         if (routes[i].behind[0] == '\0')
             status = mark(db, &routes[i], fault);
+    free(routes);
+    return status;
+}
+
+static enum status tell_stray(struct db *db, const struct route_stray *route, struct fault *fault)
+{
+    static const char *const next_step =
+        "Look at 'serin gateways' for one that does not follow the route; restart it, or take it out.";
+    char id[ID_MAX], reason[900];
+    struct json_object *data = json_object_new_object();
+    bool good = data != NULL && put(data, "epoch", json_object_new_int64(route->epoch)) &&
+                put(data, "requests", json_object_new_int64(route->requests)) &&
+                put(data, "gateways", json_object_new_string(route->gateways)) &&
+                put(data, "page", json_object_new_boolean(true)) &&
+                put(data, "next_step", json_object_new_string(next_step));
+    if (!good) {
+        json_object_put(data);
+        return fault_set(fault, STATUS_NO_MEMORY, "Out of memory");
+    }
+    snprintf(reason, sizeof reason,
+             "%s is still given requests (%lld in the last minute) though every gateway has said that it "
+             "applied the "
+             "route to %s. From: %s",
+             route->release, (long long)route->requests, route->stable[0] != '\0' ? route->stable : "nothing",
+             route->gateways);
+    struct event event = {.type = "route.strayed",
+                          .service = route->service,
+                          .rollout = route->rollout[0] != '\0' ? route->rollout : NULL,
+                          .release = route->release,
+                          .actor = "serin",
+                          .reason = reason,
+                          .data = data};
+    enum status status = events_append(db, &event, id, fault);
+    json_object_put(data);
+    return status;
+}
+
+static enum status mark_stray(struct db *db, const struct route_stray *route, struct fault *fault)
+{
+    bool changed = false, locked = false;
+    enum status status = db_begin(db, fault);
+    if (status == STATUS_OK)
+        status = rollouts_try_lock_service(db, route->service, &locked, fault);
+    if (status == STATUS_OK && locked) /* else the next turn says it */
+        status = routes_mark_strayed(db, route->service, route->epoch, &changed, fault);
+    if (status == STATUS_OK && changed)
+        status = tell_stray(db, route, fault);
+    if (status == STATUS_OK)
+        return db_commit(db, fault);
+    db_rollback(db);
+    return status;
+}
+
+enum status announce_strays(struct db *db, struct fault *fault)
+{
+    struct route_stray *routes = calloc(AT_ONCE, sizeof *routes);
+    int count = 0;
+    if (routes == NULL)
+        return fault_set(fault, STATUS_NO_MEMORY, "Out of memory");
+    enum status status = routes_strayed(db, GRACE_S, routes, AT_ONCE, &count, fault);
+    for (int i = 0; status == STATUS_OK && i < count; i++)
+        status = mark_stray(db, &routes[i], fault);
     free(routes);
     return status;
 }

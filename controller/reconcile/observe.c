@@ -12,7 +12,11 @@
 
 enum {
     BUCKETS_PER_TICK =
-        600 /* at most this much history a turn, so that one rollout cannot hold up the others */
+        600, /* at most this much history a turn, so that one rollout cannot hold up the others */
+    LATE_WINDOW_S = 600,
+    LATE_SETTLE_S = 60,
+    LATE_MIN = 10,     /* fewer late ones are no habit */
+    STRAY_GRACE_S = 10 /* between a poll and the request that it steers */
 };
 
 /* A batch is committed, or refused, within 2 s of its arrival; the rest is rounding to whole seconds. Counts
@@ -54,29 +58,32 @@ static void span(const struct rollout_state *state, int64_t now_s, int64_t *from
    What came after its maturity and is known all the same, because it is read late (after an outage), counts
    as what it was. An outcome that is absent at its age: bad for a deadline SLI, good for the others where
    they are measured at all, if the gateway has reported since; if it has not, its whole second is dropped, in
-   both arms. */
-static void add_cohort(const struct cohort *cohort, enum sli sli, int64_t maturity_s, struct counts *counts)
+   both arms. An outcome that arrived without the SLI leaves its counts alone, and shows as missing coverage.
+ */
+static void add_cohort(const struct cohort *cohort, enum sli sli, int64_t maturity_s, int32_t stratum,
+                       struct sli_counts *counts)
 {
     int64_t n = cohort->n[sli], k = cohort->k[sli], late = cohort->late[sli];
     int64_t absent = cohort->admissions - cohort->outcomes - cohort->late_outcomes;
     if (cohort->absences && cohort->reported_at < cohort->second + 1 + maturity_s)
         return;
-    if (n > 0 || late > 0)
-        n += late > cohort->late_outcomes ? late : cohort->late_outcomes;
-    k += late;
+    int64_t without = cohort->absent[sli], arrived = n + without;
+    if (n > 0 || late > 0) /* late in every SLI; those that are late in this one only are in n */
+        n += cohort->late_outcomes;
+    k = k + late < n ? k + late : n;
     if (absent > 0 && sli_deadline(sli)) {
         n += absent;
         k += absent;
     } else if (absent > 0 && n > 0) {
         n += absent;
     }
-    if (cohort->canary) {
-        counts->n_c += n;
-        counts->k_c += k;
-    } else {
-        counts->n_b += n;
-        counts->k_b += k;
+    struct counts one = {.n_c = n, .k_c = k}, covered = {.n_c = arrived, .k_c = without};
+    if (!cohort->canary) {
+        one = (struct counts){.n_b = n, .k_b = k};
+        covered = (struct counts){.n_b = arrived, .k_b = without};
     }
+    counts_add(&counts->stratum[stratum], &one);
+    counts_add(&counts->coverage, &covered);
 }
 
 static int64_t longest_maturity(const struct policy *policy)
@@ -88,33 +95,68 @@ static int64_t longest_maturity(const struct policy *policy)
     return longest;
 }
 
+static struct sli_counts count_second(const struct rollout_state *state, const struct cohort *rows,
+                                      size_t count, enum sli sli)
+{
+    struct sli_counts counts;
+    memset(&counts, 0, sizeof counts);
+    counts.strata = state->spec.policy.strata;
+    for (size_t row = 0; row < count; row++)
+        add_cohort(&rows[row], sli, state->spec.policy.guardrail[sli].maturity_s,
+                   spec_policy_stratum(&state->spec, rows[row].stratum), &counts);
+    return counts;
+}
+
+static enum status feed_slis(struct observe_result *result, const struct cohort *rows, size_t count,
+                             int64_t second, int64_t now_s, const struct cohort_window *window,
+                             struct fault *fault)
+{
+    const struct rollout_state *state = result->state;
+    int64_t at = second - state_base_s(state);
+    enum status status = STATUS_OK;
+    for (int i = 0; i < SLI_COUNT && status == STATUS_OK; i++) {
+        const struct guardrail *guardrail = &state->spec.policy.guardrail[i];
+        if (!guardrail->used || at < ticks_next(state, (enum sli)i) ||
+            second + 1 + guardrail->maturity_s + settle_s(state) > now_s)
+            continue;
+        if (count == 0 && window->reported_at < second + 1 + guardrail->maturity_s)
+            continue;
+        struct sli_counts counts = count_second(state, rows, count, (enum sli)i);
+        status = ticks_give(result, (enum sli)i, (double)at, 1.0, &counts, fault);
+    }
+    return status;
+}
+
+/* Where gateways report admissions: each second once. */
+static enum status feed_admissions(struct observe_result *result, const struct cohort *rows, size_t count,
+                                   int64_t second, struct fault *fault)
+{
+    const struct evidence_row *evidence = &result->state->evidence;
+    double at = (double)(second - state_base_s(result->state));
+    int64_t canary = 0, stable = 0;
+    for (size_t row = 0; row < count; row++)
+        *(rows[row].canary ? &canary : &stable) += rows[row].admissions;
+    if (!evidence->has_quality || evidence->quality != QUALITY_COHORT ||
+        at < evidence->evidence.split.last_tick)
+        return STATUS_OK;
+    return ticks_admissions(result, at, 1.0, canary, stable, fault);
+}
+
 /* Feeds second after second, each SLI as far as it is mature. A second without rows is a tick without
    requests if a gateway has reported since; if none has, it is missing. */
 static enum status feed(struct observe_result *result, const struct cohort *cohorts, size_t count,
                         int64_t from, int64_t to, int64_t now_s, const struct cohort_window *window,
                         struct fault *fault)
 {
-    const struct rollout_state *state = result->state;
-    int64_t base = state_base_s(state);
     size_t at = 0;
     enum status status = STATUS_OK;
     for (int64_t second = from; second < to && status == STATUS_OK; second++) {
         size_t end = at;
         while (end < count && cohorts[end].second == second)
             end++;
-        for (int i = 0; i < SLI_COUNT && status == STATUS_OK; i++) {
-            const struct guardrail *guardrail = &state->spec.policy.guardrail[i];
-            struct counts counts = {0};
-            if (!guardrail->used || second - base < ticks_next(state, (enum sli)i) ||
-                second + 1 + guardrail->maturity_s + settle_s(state) > now_s)
-                continue;
-            if (end == at && window->reported_at < second + 1 + guardrail->maturity_s)
-                continue;
-            for (size_t row = at; row < end; row++)
-                add_cohort(&cohorts[row], (enum sli)i, guardrail->maturity_s, &counts);
-            struct sli_counts all = sli_counts_of(counts);
-            status = ticks_give(result, (enum sli)i, (double)(second - base), 1.0, &all, fault);
-        }
+        status = feed_admissions(result, cohorts + at, end - at, second, fault);
+        if (status == STATUS_OK)
+            status = feed_slis(result, cohorts + at, end - at, second, now_s, window, fault);
         at = end;
     }
     return status;
@@ -132,6 +174,37 @@ static void note_quality(struct evidence_row *evidence, const struct cohort *coh
     }
 }
 
+/* SLIs of which more than a tenth of the bad outcomes of the last ten minutes came after their maturity: what
+   is counted then is too little. Those of the newest minute may still be on their way. */
+static enum status find_late(struct db *db, const struct rollout_state *state, int64_t settled,
+                             uint32_t *late, struct fault *fault)
+{
+    struct cohort_late found;
+    int64_t from =
+        settled - LATE_WINDOW_S > state_base_s(state) ? settled - LATE_WINDOW_S : state_base_s(state);
+    enum status status = cohorts_late(db, state->row.service, state->row.release, state->row.stable, from,
+                                      settled - LATE_SETTLE_S, &found, fault);
+    for (int i = 0; status == STATUS_OK && i < SLI_COUNT; i++)
+        if (state->spec.policy.guardrail[i].used && found.late[i] >= LATE_MIN &&
+            found.late[i] * 10 > found.bad[i] + found.late[i])
+            *late |= 1u << i;
+    return status;
+}
+
+/* Requests that go to a release which the route does not name, though all gateways have had it for long. */
+static enum status find_strays(struct db *db, const struct rollout_state *state, int64_t settled,
+                               int64_t *requests, struct fault *fault)
+{
+    char release[NAME_MAX_LENGTH + 1];
+    int64_t applied = state->route.applied_at.us / 1000000, from = settled - LATE_SETTLE_S;
+    if (applied == 0)
+        return STATUS_OK;
+    from = from > applied + STRAY_GRACE_S ? from : applied + STRAY_GRACE_S;
+    return from >= settled ? STATUS_OK
+                           : cohorts_strays(db, state->row.service, state->row.release, state->row.stable,
+                                            from, settled, requests, release, fault);
+}
+
 static enum status observe_outcomes(struct db *db, struct observe_result *result, struct fault *fault)
 {
     struct rollout_state *state = result->state;
@@ -146,6 +219,10 @@ static enum status observe_outcomes(struct db *db, struct observe_result *result
         cohorts_window(db, state->row.service, settled - 60, settled, longest, &window, fault);
     /* said in every turn, also where no new second is mature: what is blind must not look well in between */
     result->observation.blind = window.blind * 10 > window.admissions;
+    if (status == STATUS_OK)
+        status = find_late(db, state, settled, &result->observation.late, fault);
+    if (status == STATUS_OK)
+        status = find_strays(db, state, settled, &result->observation.stray, fault);
     if (status != STATUS_OK || to <= from)
         return status;
     status = cohorts_read(db, state->row.service, state->row.release, state->row.stable, from, to, &cohorts,
@@ -158,6 +235,14 @@ static enum status observe_outcomes(struct db *db, struct observe_result *result
     return status;
 }
 
+/* Since when the gateways have the weight that was written last, for the split check. */
+static void note_applied(struct rollout_state *state)
+{
+    const struct route_row *route = &state->route;
+    if (route->applied_at.us != 0 && strcmp(route->rollout, state->row.id) == 0)
+        evidence_weight_applied(&state->evidence.evidence, state_seconds(state, route->applied_at));
+}
+
 enum status observe_rollout(struct db *db, const char *id, int64_t lease_epoch, struct observe_result *out,
                             struct fault *fault)
 {
@@ -168,6 +253,7 @@ enum status observe_rollout(struct db *db, const char *id, int64_t lease_epoch, 
     out->observation = (struct observation){.evidence = &out->state->evidence,
                                             .row_version = out->state->row.row_version,
                                             .lease_epoch = lease_epoch};
+    note_applied(out->state);
     if (out->state->spec.source.kind == SOURCE_PROMETHEUS)
         status = scrape_rollout(out, fault);
     else
@@ -175,6 +261,7 @@ enum status observe_rollout(struct db *db, const char *id, int64_t lease_epoch, 
     if (status != STATUS_OK)
         observe_free(out);
     out->observation.blocks = out->blocks;
+    out->observation.split_blocks = out->split_blocks;
     return status;
 }
 
@@ -182,5 +269,6 @@ void observe_free(struct observe_result *result)
 {
     state_free(result->state);
     free(result->blocks);
+    free(result->split_blocks);
     memset(result, 0, sizeof *result);
 }

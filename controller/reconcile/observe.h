@@ -4,9 +4,10 @@
 #include "rollout/tick.h"
 
 struct observe_result {
-    struct rollout_state *state;    /* as read; owned */
-    struct block *blocks;           /* owned */
-    struct observation observation; /* borrows from the two above */
+    struct rollout_state *state;      /* as read; owned */
+    struct block *blocks;             /* owned */
+    struct split_block *split_blocks; /* owned */
+    struct observation observation;   /* borrows from the two above */
 };
 
 /* How long (real ms) a batch may take from its arrival to its commit; counts are read after that. Set once

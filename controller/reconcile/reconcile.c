@@ -144,6 +144,8 @@ static void run_turn(void *argument)
     if (status == STATUS_OK) {
         db_deadline(db, clock_mono_after_ms(clock_mono(), DB_TIMEOUT_MS));
         status = announce_applied(db, &fault);
+        if (status == STATUS_OK)
+            status = announce_strays(db, &fault);
     }
     if (status == STATUS_OK)
         status = maintain(db, &fault);

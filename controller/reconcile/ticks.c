@@ -42,3 +42,24 @@ enum status ticks_give(struct observe_result *result, enum sli sli, double t_s, 
     result->observation.block_count = count + (size_t)made;
     return STATUS_OK;
 }
+
+enum status ticks_admissions(struct observe_result *result, double t_s, double dt_s, int64_t canary,
+                             int64_t stable, struct fault *fault)
+{
+    struct rollout_state *state = result->state;
+    struct evidence *evidence = &state->evidence.evidence;
+    struct admissions tick = {.t_s = t_s, .dt_s = dt_s, .n_c = canary, .n_b = stable};
+    struct split_block closed;
+    evidence_weight_range(evidence, t_s, t_s + dt_s, &tick.w_lo, &tick.w_hi);
+    result->observation.changed = true;
+    if (!evidence_admissions(evidence, &state->spec.policy, &tick, &closed))
+        return STATUS_OK;
+    size_t count = result->observation.split_block_count;
+    struct split_block *grown = realloc(result->split_blocks, (count + 1) * sizeof *grown);
+    if (grown == NULL)
+        return fault_set(fault, STATUS_NO_MEMORY, "Out of memory");
+    grown[count] = closed;
+    result->split_blocks = grown;
+    result->observation.split_block_count = count + 1;
+    return STATUS_OK;
+}

@@ -170,6 +170,8 @@ static void place(const char *name, const struct reason_context *context, char *
         slis_text(snapshot->late, out, size);
     else if (strcmp(name, "share") == 0)
         split_text(context, out, size);
+    else if (strcmp(name, "stray") == 0)
+        grouped(snapshot->stray, out);
     else if (strcmp(name, "coverage") == 0)
         coverage_text(context, out, size);
     else if (strcmp(name, "muted") == 0)

@@ -113,6 +113,17 @@ static enum status freeze_rate(struct db *db, const char *service, struct policy
     return status;
 }
 
+/* So is whether keys stick, for the split check. */
+static enum status freeze_keyed(struct db *db, const char *service, struct spec_policy *spec,
+                                struct fault *fault)
+{
+    bool keyed = false;
+    enum status status = preconditions_keyed(db, service, &keyed, fault);
+    if (status == STATUS_OK)
+        spec_policy_keyed(spec, keyed);
+    return status;
+}
+
 static enum status freeze_documents(struct documents *documents, struct rollout_row *row, struct fault *fault)
 {
     enum status status = freeze_document(spec_write_slos(&documents->slos), &row->slos, fault);
@@ -316,6 +327,8 @@ enum status start_run(struct db *db, const struct rollout_start *start, const st
         status = check_budget(db, start, documents, fault);
     if (status == STATUS_OK)
         status = freeze_rate(db, start->service, &documents->spec.policy, fault);
+    if (status == STATUS_OK)
+        status = freeze_keyed(db, start->service, &documents->spec, fault);
     if (status == STATUS_OK)
         status = freeze_documents(documents, &row, fault);
     if (status != STATUS_OK)

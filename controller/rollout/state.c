@@ -234,7 +234,8 @@ void state_snapshot(struct rollout_state *state, int32_t new_weight, struct snap
     out->step_requests = step_requests(state);
     out->paused_limit_s = policy->paused_limit_s;
     out->blind_s = policy->blind_s;
-    out->blind_rollback = policy->on_blind == BLIND_ROLLBACK;
+    out->blind_rollback = state->blind_rollback;
+    out->stray = (state->muted >> WATCH_SPLIT & 1) != 0 ? 0 : state->stray;
     out->pace_time = policy->pace == PACE_TIME;
     out->has_stable = row->stable[0] != '\0';
     out->frozen = state->world.frozen;

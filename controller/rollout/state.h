@@ -15,6 +15,8 @@ struct rollout_state {
     struct rollout_world world;
     struct route_row route; /* the service's newest route, whoever wrote it */
     uint32_t muted;         /* guardrails (1 << sli) and watches (1 << WATCH_...) that may not act now */
+    bool blind_rollback;    /* a guardrail without data asks to roll back then, as last observed */
+    int64_t stray;          /* requests of the newest minute to releases that the route does not name */
     uint32_t late;          /* SLIs (1 << sli) whose bad outcomes come too late too often, as last observed */
     bool bare;              /* documents and evidence were not read: good for leaving only */
 };

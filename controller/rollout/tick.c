@@ -2,6 +2,7 @@
 #include "rollout/tick.h"
 
 #include "rollout/change.h"
+#include "store/blocks.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -16,6 +17,7 @@ static void adopt(struct rollout_state *state, const struct observation *observa
     state->evidence.has_quality = observation->evidence->has_quality;
     state->evidence.observed_at = state->world.now;
     state->late = observation->late;
+    state->stray = observation->stray;
     text_clear(&state->evidence.source_state);
     text_puts(&state->evidence.source_state, text_get(&observation->evidence->source_state));
 }
@@ -55,7 +57,7 @@ static void verdict_detail(const struct rollout_state *state, enum sli sli, stru
 }
 
 /* Verdicts are stored when they change; a fail stays (the database holds us to it). *blind: some guardrail
-   that may act has no data or a failing source. */
+   that may act has no data or a failing source; state->blind_rollback: one of them asks to roll back then. */
 static enum status store_verdicts(struct db *db, struct rollout_state *state,
                                   const struct observation *observation, bool *blind, struct fault *fault)
 {
@@ -68,8 +70,10 @@ static enum status store_verdicts(struct db *db, struct rollout_state *state,
         if (!state->spec.policy.guardrail[i].used)
             continue;
         enum verdict verdict = verdict_now(state, observation, (enum sli)i);
-        if ((verdict == VERDICT_NO_DATA || verdict == VERDICT_ERROR) && (state->muted & 1u << i) == 0)
+        if ((verdict == VERDICT_NO_DATA || verdict == VERDICT_ERROR) && (state->muted & 1u << i) == 0) {
             *blind = true;
+            state->blind_rollback |= policy_on_blind(&state->spec.policy, (enum sli)i) == BLIND_ROLLBACK;
+        }
         if (verdict == before[i] || before[i] == VERDICT_FAIL)
             continue;
         text_clear(&detail);
@@ -142,6 +146,18 @@ static enum status restored(struct db *db, struct rollout_state *state, const st
                                                                     : status;
 }
 
+static enum status store_split_blocks(struct db *db, const struct rollout_state *state,
+                                      const struct observation *observation, struct fault *fault)
+{
+    int64_t last = state->evidence.evidence.split.blocks;
+    size_t count = observation->split_block_count;
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < count && status == STATUS_OK; i++)
+        status = split_blocks_add(db, state->row.id, last - (int64_t)count + 1 + (int64_t)i,
+                                  &observation->split_blocks[i], fault);
+    return status;
+}
+
 static enum status commit(struct db *db, struct rollout_state *state, const struct observation *observation,
                           const struct rule **rule, struct fault *fault)
 {
@@ -155,6 +171,8 @@ static enum status commit(struct db *db, struct rollout_state *state, const stru
     if (observation->changed)
         status = rollouts_store_evidence(db, state->row.id, &state->evidence, observation->blocks,
                                          observation->block_count, observation->lease_epoch, fault);
+    if (status == STATUS_OK)
+        status = store_split_blocks(db, state, observation, fault);
     if (status == STATUS_OK)
         status = store_verdicts(db, state, observation, &blind, fault);
     if (status != STATUS_OK)

@@ -11,7 +11,10 @@ struct observation {
     bool changed;      /* there were ticks or a new source state: evidence is to be stored */
     bool source_error; /* the source did not answer: verdict error, and nothing advances */
     bool blind;        /* more than a tenth of the admissions cannot be followed */
-    uint32_t late;     /* SLIs of which more than a tenth of the bad outcomes came after their maturity */
+    const struct split_block *split_blocks; /* closed by admissions; lent */
+    size_t split_block_count;
+    int64_t stray; /* requests of the newest minute that went to a release the route does not name */
+    uint32_t late; /* SLIs of which more than a tenth of the bad outcomes came after their maturity */
     int64_t row_version, lease_epoch; /* as seen when observing */
 };
 

@@ -93,7 +93,9 @@ static int by_row(const void *a, const void *b)
         order = (x->bucket_s > y->bucket_s) - (x->bucket_s < y->bucket_s);
     if (order == 0)
         order = strcmp(x->release, y->release);
-    return order != 0 ? order : strcmp(x->gateway, y->gateway);
+    if (order == 0)
+        order = strcmp(x->gateway, y->gateway);
+    return order != 0 ? order : strcmp(x->stratum, y->stratum);
 }
 
 static void merge(struct observation_row *into, const struct observation_row *row)
@@ -105,6 +107,7 @@ static void merge(struct observation_row *into, const struct observation_row *ro
         into->n[i] += row->n[i];
         into->k[i] += row->k[i];
         into->late[i] += row->late[i];
+        into->absent[i] += row->absent[i];
     }
     for (size_t i = 0; i < OBSERVATION_SUMS; i++) {
         into->sums[i] += row->sums[i];
@@ -118,6 +121,7 @@ static struct observation_row row_of(const struct counts_delta *delta, const str
         .service = delta->service,
         .release = entry->release,
         .gateway = delta->gateway,
+        .stratum = entry->stratum,
         .bucket_s = entry->bucket_s,
         .admissions = entry->admissions,
         .outcomes = entry->outcomes,
@@ -126,6 +130,7 @@ static struct observation_row row_of(const struct counts_delta *delta, const str
     memcpy(row.n, entry->n, sizeof row.n);
     memcpy(row.k, entry->k, sizeof row.k);
     memcpy(row.late, entry->late, sizeof row.late);
+    memcpy(row.absent, entry->absent, sizeof row.absent);
     memcpy(row.sums, entry->sums, sizeof row.sums);
     memcpy(row.summed, entry->summed, sizeof row.summed);
     return row;

@@ -24,10 +24,10 @@ enum counts_sum {
 };
 
 struct counts_entry {
-    char release[NAME_MAX_LENGTH + 1];
+    char release[NAME_MAX_LENGTH + 1], stratum[NAME_MAX_LENGTH + 1] /* "" = not declared */;
     int64_t bucket_s; /* second of admission, of the database's clock, since 1970 */
     int64_t admissions, outcomes, late_outcomes;
-    int64_t n[SLI_COUNT], k[SLI_COUNT], late[SLI_COUNT];
+    int64_t n[SLI_COUNT], k[SLI_COUNT], late[SLI_COUNT], absent[SLI_COUNT];
     double sums[COUNTS_SUMS];
     int64_t summed[COUNTS_SUMS];
 };
@@ -39,16 +39,17 @@ struct counts_delta {
     char service[NAME_MAX_LENGTH + 1];
     size_t entries, capacity;
     struct counts_entry *entry; /* owned */
-    size_t *slot;               /* owned: hash of (release, bucket) to entry + 1 */
+    size_t *slot;               /* owned: hash of (release, stratum, bucket) to entry + 1 */
     size_t slots;
 };
 
 /* A delta without entries, owned by the caller. `key` may be NULL. NULL on no memory. */
 struct counts_delta *counts_delta_new(const char *gateway, const char *key, const char *service);
 void counts_delta_free(struct counts_delta *delta); /* NULL is fine */
-/* The entry of this release and second, made with zeros when it is new; lent until the next call. NULL on no
- * memory. */
-struct counts_entry *counts_delta_entry(struct counts_delta *delta, const char *release, int64_t bucket_s);
+/* The entry of this release, stratum and second, made with zeros when it is new; lent until the next call.
+ * NULL on no memory. */
+struct counts_entry *counts_delta_entry(struct counts_delta *delta, const char *release, const char *stratum,
+                                        int64_t bucket_s);
 
 enum counts_result {
     COUNTS_COMMITTED, /* kept, with synchronous_commit=on */

@@ -27,22 +27,26 @@ void counts_delta_free(struct counts_delta *delta)
     free(delta);
 }
 
-static size_t hash(const char *release, int64_t bucket_s)
+static size_t hash(const char *release, const char *stratum, int64_t bucket_s)
 {
     uint64_t value = 14695981039346656037u ^ (uint64_t)bucket_s; /* FNV-1a */
     for (; *release != '\0'; release++)
         value = (value ^ (unsigned char)*release) * 1099511628211u;
+    for (; *stratum != '\0'; stratum++)
+        value = (value ^ (unsigned char)*stratum ^ 0x100) * 1099511628211u;
     return (size_t)(value ^ value >> 32);
 }
 
 /* Where the entry is, or the free slot where it belongs. There is always a free one: at most half are taken.
  */
-static size_t find(const struct counts_delta *delta, const char *release, int64_t bucket_s)
+static size_t find(const struct counts_delta *delta, const char *release, const char *stratum,
+                   int64_t bucket_s)
 {
-    size_t at = hash(release, bucket_s) & (delta->slots - 1);
+    size_t at = hash(release, stratum, bucket_s) & (delta->slots - 1);
     while (delta->slot[at] != 0) {
         const struct counts_entry *entry = &delta->entry[delta->slot[at] - 1];
-        if (entry->bucket_s == bucket_s && strcmp(entry->release, release) == 0)
+        if (entry->bucket_s == bucket_s && strcmp(entry->release, release) == 0 &&
+            strcmp(entry->stratum, stratum) == 0)
             break;
         at = (at + 1) & (delta->slots - 1);
     }
@@ -64,14 +68,16 @@ static bool grow(struct counts_delta *delta)
     delta->slots = capacity * 2;
     delta->capacity = capacity;
     for (size_t i = 0; i < delta->entries; i++)
-        delta->slot[find(delta, delta->entry[i].release, delta->entry[i].bucket_s)] = i + 1;
+        delta->slot[find(delta, delta->entry[i].release, delta->entry[i].stratum, delta->entry[i].bucket_s)] =
+            i + 1;
     return true;
 }
 
-struct counts_entry *counts_delta_entry(struct counts_delta *delta, const char *release, int64_t bucket_s)
+struct counts_entry *counts_delta_entry(struct counts_delta *delta, const char *release, const char *stratum,
+                                        int64_t bucket_s)
 {
     if (delta->slots > 0) {
-        size_t at = find(delta, release, bucket_s);
+        size_t at = find(delta, release, stratum, bucket_s);
         if (delta->slot[at] != 0)
             return &delta->entry[delta->slot[at] - 1];
     }
@@ -80,7 +86,8 @@ struct counts_entry *counts_delta_entry(struct counts_delta *delta, const char *
     struct counts_entry *entry = &delta->entry[delta->entries++];
     memset(entry, 0, sizeof *entry);
     snprintf(entry->release, sizeof entry->release, "%s", release);
+    snprintf(entry->stratum, sizeof entry->stratum, "%s", stratum);
     entry->bucket_s = bucket_s;
-    delta->slot[find(delta, entry->release, bucket_s)] = delta->entries;
+    delta->slot[find(delta, entry->release, entry->stratum, bucket_s)] = delta->entries;
     return entry;
 }

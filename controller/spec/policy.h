@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/fault.h"
+#include "base/id.h"
 #include "decision/policy.h"
 #include "spec/source.h"
 
@@ -12,6 +13,8 @@ struct spec_policy {
     struct policy policy;
     struct plan plan; /* plan_default() if !has_plan */
     bool has_plan;
+    bool has_keyed, has_key_effect; /* written; else they follow the service, see spec_policy_keyed() */
+    char stratum[STRATA_MAX - 1][NAME_MAX_LENGTH + 1]; /* names of the declared strata, numbers 1 .. */
     struct spec_source source;
 };
 
@@ -21,6 +24,12 @@ struct spec_policy {
    `fault` may be NULL. */
 enum status spec_read_policy(struct json_object *value, const char *pointer, const struct slos *slos,
                              struct spec_policy *out, struct fault *fault) MUST_CHECK;
+
+/* Takes over how the service sticks to its keys, where the policy does not say it itself. */
+void spec_policy_keyed(struct spec_policy *policy, bool keyed);
+
+/* Number of a stratum by its name; 0 if it is not declared. */
+int32_t spec_policy_stratum(const struct spec_policy *policy, const char *name);
 
 /* PolicyWrite with all fields explicit, but for those that can only be left out: "margin" when it goes by
    exposure, "plan" when there is none, "expected_rps" when it is measured. Reading it with the same SLOs

@@ -3,6 +3,7 @@
 
 #include "cohorts.sql.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,6 +38,8 @@ enum status cohorts_read(struct db *db, const char *service, const char *canary,
         cohort->absences = db_get_bool(rows, i, 7);
         cohort->late_outcomes = db_get_integer(rows, i, 8);
         db_get_integers(rows, i, 9, cohort->late, SLI_COUNT);
+        snprintf(cohort->stratum, sizeof cohort->stratum, "%s", db_get_text(rows, i, 10));
+        db_get_integers(rows, i, 11, cohort->absent, SLI_COUNT);
     }
     db_rows_free(rows);
     return status;
@@ -56,6 +59,50 @@ enum status cohorts_window(struct db *db, const char *service, int64_t from_s, i
         out->reported_at = db_get_integer(rows, 0, 0);
         out->admissions = db_get_integer(rows, 0, 1);
         out->blind = db_get_integer(rows, 0, 2);
+    }
+    db_rows_free(rows);
+    return status;
+}
+
+static void put_window(struct db_params *params, const char *service, int64_t from_s, int64_t to_s,
+                       const char *canary, const char *stable)
+{
+    db_text(params, service);
+    db_integer(params, from_s);
+    db_integer(params, to_s);
+    db_text(params, canary);
+    db_text(params, stable);
+}
+
+enum status cohorts_late(struct db *db, const char *service, const char *canary, const char *stable,
+                         int64_t from_s, int64_t to_s, struct cohort_late *out, struct fault *fault)
+{
+    struct db_params params = {.count = 0};
+    struct db_rows *rows = NULL;
+    memset(out, 0, sizeof *out);
+    put_window(&params, service, from_s, to_s, canary, stable);
+    enum status status = db_run(db, &sql_cohorts_late, &params, &rows, fault);
+    if (status == STATUS_OK && db_rows_count(rows) == 1) {
+        db_get_integers(rows, 0, 0, out->bad, SLI_COUNT);
+        db_get_integers(rows, 0, 1, out->late, SLI_COUNT);
+    }
+    db_rows_free(rows);
+    return status;
+}
+
+enum status cohorts_strays(struct db *db, const char *service, const char *canary, const char *stable,
+                           int64_t from_s, int64_t to_s, int64_t *requests, char release[NAME_MAX_LENGTH + 1],
+                           struct fault *fault)
+{
+    struct db_params params = {.count = 0};
+    struct db_rows *rows = NULL;
+    *requests = 0;
+    release[0] = '\0';
+    put_window(&params, service, from_s, to_s, canary, stable);
+    enum status status = db_run(db, &sql_cohorts_strays, &params, &rows, fault);
+    if (status == STATUS_OK && db_rows_count(rows) == 1) {
+        *requests = db_get_integer(rows, 0, 0);
+        snprintf(release, NAME_MAX_LENGTH + 1, "%s", db_get_text(rows, 0, 1));
     }
     db_rows_free(rows);
     return status;

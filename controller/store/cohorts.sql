@@ -2,7 +2,7 @@
 SELECT o.bucket_s, o.release, o.admissions, o.outcomes, o.n::text, o.k::text,
        coalesce(extract(epoch FROM g.reported_at), 0)::bigint,
        max(o.admissions - o.outcomes - o.late_outcomes) OVER (PARTITION BY o.bucket_s, o.gateway) > 0,
-       o.late_outcomes, o.late::text
+       o.late_outcomes, o.late::text, o.stratum, o.absent::text
 FROM observations o LEFT JOIN gateways g ON g.service = o.service AND g.instance = o.gateway
 WHERE o.service = $1 AND o.bucket_s >= $2 AND o.bucket_s < $3 AND o.release IN ($4::text, $5::text)
 ORDER BY o.bucket_s
@@ -15,3 +15,18 @@ SELECT coalesce((SELECT extract(epoch FROM max(reported_at)) FROM gateways WHERE
            coalesce(g.reported_at, 'epoch') < to_timestamp(o.bucket_s + 1 + $4::bigint)), 0)::bigint
 FROM observations o LEFT JOIN gateways g ON g.service = o.service AND g.instance = o.gateway
 WHERE o.service = $1::text AND o.bucket_s >= $2 AND o.bucket_s < $3
+
+-- :name cohorts_late
+SELECT ARRAY[sum(k[1]), sum(k[2]), sum(k[3]), sum(k[4]), sum(k[5]), sum(k[6]), sum(k[7]), sum(k[8]), sum(k[9]), sum(k[10]),
+             sum(k[11])]::bigint[]::text,
+       ARRAY[sum(late[1]), sum(late[2]), sum(late[3]), sum(late[4]), sum(late[5]), sum(late[6]), sum(late[7]), sum(late[8]),
+             sum(late[9]), sum(late[10]), sum(late[11])]::bigint[]::text
+FROM observations
+WHERE service = $1 AND bucket_s >= $2 AND bucket_s < $3 AND release IN ($4::text, $5::text)
+HAVING count(*) > 0
+
+-- :name cohorts_strays
+SELECT sum(admissions)::bigint, min(release)
+FROM observations
+WHERE service = $1 AND bucket_s >= $2 AND bucket_s < $3 AND release NOT IN ($4::text, $5::text) AND admissions > 0
+HAVING count(*) > 0

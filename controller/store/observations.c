@@ -8,7 +8,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { COLUMNS = 12, COLUMN_MAX = 8 << 20 };
+enum { COLUMNS = 14, COLUMN_MAX = 8 << 20 };
 
 /* Opens an array, or goes on to its next element. */
 static void next_element(struct text *array)
@@ -95,6 +95,8 @@ enum status observations_add(struct db *db, const struct observation_row *rows, 
         put_integers(&column[9], row->late, SLI_COUNT);
         put_numbers(&column[10], row->sums, OBSERVATION_SUMS);
         put_integers(&column[11], row->summed, OBSERVATION_SUMS);
+        put_element(&column[12], row->stratum);
+        put_integers(&column[13], row->absent, SLI_COUNT);
     }
     return run(db, &sql_observations_add, column, COLUMNS, NULL, fault);
 }

@@ -10,18 +10,18 @@ enum {
     OBSERVATION_SUMS = 6 /* latency_ms, ttft_ms, input tokens, output tokens, cost in 1/1,000,000, score */
 };
 
-/* One second of admissions of one release at one gateway. Text is lent. */
+/* One second of admissions of one release and stratum at one gateway. Text is lent. */
 struct observation_row {
-    const char *service, *release, *gateway;
+    const char *service, *release, *gateway, *stratum;
     int64_t bucket_s; /* seconds since 1970 of serin_now() */
     int64_t admissions, outcomes, late_outcomes;
-    int64_t n[SLI_COUNT], k[SLI_COUNT], late[SLI_COUNT];
+    int64_t n[SLI_COUNT], k[SLI_COUNT], late[SLI_COUNT], absent[SLI_COUNT];
     double sums[OBSERVATION_SUMS];
     int64_t summed[OBSERVATION_SUMS];
 };
 
 /* Adds the counts to the rows of the same key, or makes them. `rows` are sorted by (service, bucket_s,
-   release, gateway) and no key occurs twice. The caller's transaction. */
+   release, gateway, stratum) and no key occurs twice. The caller's transaction. */
 enum status observations_add(struct db *db, const struct observation_row *rows, size_t count,
                              struct fault *fault) MUST_CHECK;
 

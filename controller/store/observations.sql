@@ -5,13 +5,14 @@ ON CONFLICT DO NOTHING RETURNING gateway, key
 
 -- :name observations_add
 INSERT INTO observations AS o (service, bucket_s, release, gateway, admissions, outcomes, late_outcomes,
-                               n, k, late, sums, summed)
+                               n, k, late, sums, summed, stratum, absent)
 SELECT e.service, e.bucket_s, e.release, e.gateway, e.admissions, e.outcomes, e.late_outcomes,
-       e.n::bigint[], e.k::bigint[], e.late::bigint[], e.sums::double precision[], e.summed::bigint[]
+       e.n::bigint[], e.k::bigint[], e.late::bigint[], e.sums::double precision[], e.summed::bigint[], e.stratum, e.absent::bigint[]
 FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[],
-            $8::text[], $9::text[], $10::text[], $11::text[], $12::text[])
-     AS e (service, bucket_s, release, gateway, admissions, outcomes, late_outcomes, n, k, late, sums, summed)
-ON CONFLICT (service, bucket_s, release, gateway) DO UPDATE SET
+            $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[])
+     AS e (service, bucket_s, release, gateway, admissions, outcomes, late_outcomes, n, k, late, sums, summed, stratum,
+           absent)
+ON CONFLICT (service, bucket_s, release, gateway, stratum) DO UPDATE SET
     admissions = o.admissions + excluded.admissions,
     outcomes = o.outcomes + excluded.outcomes,
     late_outcomes = o.late_outcomes + excluded.late_outcomes,
@@ -25,6 +26,10 @@ ON CONFLICT (service, bucket_s, release, gateway) DO UPDATE SET
                  o.late[4] + excluded.late[4], o.late[5] + excluded.late[5], o.late[6] + excluded.late[6],
                  o.late[7] + excluded.late[7], o.late[8] + excluded.late[8], o.late[9] + excluded.late[9],
                  o.late[10] + excluded.late[10], o.late[11] + excluded.late[11]],
+    absent = ARRAY[o.absent[1] + excluded.absent[1], o.absent[2] + excluded.absent[2], o.absent[3] + excluded.absent[3],
+                   o.absent[4] + excluded.absent[4], o.absent[5] + excluded.absent[5], o.absent[6] + excluded.absent[6],
+                   o.absent[7] + excluded.absent[7], o.absent[8] + excluded.absent[8], o.absent[9] + excluded.absent[9],
+                   o.absent[10] + excluded.absent[10], o.absent[11] + excluded.absent[11]],
     sums = ARRAY[o.sums[1] + excluded.sums[1], o.sums[2] + excluded.sums[2], o.sums[3] + excluded.sums[3],
                  o.sums[4] + excluded.sums[4], o.sums[5] + excluded.sums[5], o.sums[6] + excluded.sums[6]],
     summed = ARRAY[o.summed[1] + excluded.summed[1], o.summed[2] + excluded.summed[2], o.summed[3] + excluded.summed[3],

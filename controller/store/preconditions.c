@@ -48,3 +48,15 @@ enum status preconditions_spent(struct db *db, const char *service, enum sli sli
     db_rows_free(rows);
     return status;
 }
+
+enum status preconditions_keyed(struct db *db, const char *service, bool *keyed, struct fault *fault)
+{
+    struct db_params params = {.count = 0};
+    struct db_rows *rows = NULL;
+    db_text(&params, service);
+    enum status status = db_run(db, &sql_precondition_keyed, &params, &rows, fault);
+    if (status == STATUS_OK)
+        *keyed = db_rows_count(rows) == 1 && db_get_bool(rows, 0, 0);
+    db_rows_free(rows);
+    return status;
+}

@@ -15,3 +15,7 @@ enum status preconditions_rate(struct db *db, const char *service, double *rps,
 /* Requests and bad ones of an SLI over a window of seconds, from the sums by minute. */
 enum status preconditions_spent(struct db *db, const char *service, enum sli sli, int64_t window_s,
                                 double *requests, double *bad, struct fault *fault) MUST_CHECK;
+
+/* A key of this service sticks to one arm: its `sticky` is not "none". */
+enum status preconditions_keyed(struct db *db, const char *service, bool *keyed,
+                                struct fault *fault) MUST_CHECK;

@@ -13,3 +13,6 @@ SELECT coalesce((SELECT sum(m.n[$2::integer + 1]) FROM observation_minutes m
                  WHERE m.service = $1::text AND m.minute >= floor(extract(epoch FROM serin_now()) / 60) - $3::bigint / 60), 0)::bigint,
        coalesce((SELECT sum(m.k[$2::integer + 1]) FROM observation_minutes m
                  WHERE m.service = $1::text AND m.minute >= floor(extract(epoch FROM serin_now()) / 60) - $3::bigint / 60), 0)::bigint
+
+-- :name precondition_keyed
+SELECT sticky <> 'none' FROM services WHERE name = $1

@@ -102,17 +102,52 @@ enum status routes_unapplied(struct db *db, int64_t lease_s, struct route_unappl
     return status;
 }
 
-enum status routes_mark_applied(struct db *db, const char *service, int64_t epoch, bool *changed,
-                                struct fault *fault)
+/* Runs a statement on one epoch that returns a row if it changed something. */
+static enum status mark(struct db *db, const struct statement *statement, const char *service, int64_t epoch,
+                        bool *changed, struct fault *fault)
 {
     struct db_params params = {.count = 0};
     struct db_rows *rows = NULL;
     *changed = false;
     db_text(&params, service);
     db_integer(&params, epoch);
-    enum status status = db_run(db, &sql_route_applied, &params, &rows, fault);
+    enum status status = db_run(db, statement, &params, &rows, fault);
     if (status == STATUS_OK)
         *changed = db_rows_count(rows) == 1;
+    db_rows_free(rows);
+    return status;
+}
+
+enum status routes_mark_applied(struct db *db, const char *service, int64_t epoch, bool *changed,
+                                struct fault *fault)
+{
+    return mark(db, &sql_route_applied, service, epoch, changed, fault);
+}
+
+enum status routes_mark_strayed(struct db *db, const char *service, int64_t epoch, bool *changed,
+                                struct fault *fault)
+{
+    return mark(db, &sql_route_strayed, service, epoch, changed, fault);
+}
+
+enum status routes_strayed(struct db *db, int64_t grace_s, struct route_stray *out, int max, int *count,
+                           struct fault *fault)
+{
+    struct db_params params = {.count = 0};
+    struct db_rows *rows = NULL;
+    *count = 0;
+    db_integer(&params, grace_s);
+    enum status status = db_run(db, &sql_routes_strayed, &params, &rows, fault);
+    for (int i = 0; status == STATUS_OK && i < db_rows_count(rows) && i < max; i++) {
+        struct route_stray *one = &out[(*count)++];
+        snprintf(one->service, sizeof one->service, "%s", db_get_text(rows, i, 0));
+        one->epoch = db_get_integer(rows, i, 1);
+        snprintf(one->rollout, sizeof one->rollout, "%s", db_get_text(rows, i, 2));
+        snprintf(one->stable, sizeof one->stable, "%s", db_get_text(rows, i, 3));
+        snprintf(one->release, sizeof one->release, "%s", db_get_text(rows, i, 4));
+        one->requests = db_get_integer(rows, i, 5);
+        snprintf(one->gateways, sizeof one->gateways, "%s", db_get_text(rows, i, 6));
+    }
     db_rows_free(rows);
     return status;
 }

@@ -37,6 +37,19 @@ enum status routes_unapplied(struct db *db, int64_t lease_s, struct route_unappl
 enum status routes_mark_applied(struct db *db, const char *service, int64_t epoch, bool *changed,
                                 struct fault *fault) MUST_CHECK;
 
+struct route_stray {
+    char service[NAME_SIZE], rollout[ID_MAX], stable[NAME_SIZE], release[NAME_SIZE];
+    int64_t epoch, requests;
+    char gateways[512]; /* that gave them, separated by spaces */
+};
+/* Applied routes without a canary of which, `grace_s` after that, requests still go to a release that they do
+   not name, and of which this was not yet told: at most `max`. */
+enum status routes_strayed(struct db *db, int64_t grace_s, struct route_stray *out, int max, int *count,
+                           struct fault *fault) MUST_CHECK;
+/* Notes that it was told. *changed is false if it was before, or the route is no longer the newest. */
+enum status routes_mark_strayed(struct db *db, const char *service, int64_t epoch, bool *changed,
+                                struct fault *fault) MUST_CHECK;
+
 /* How many gateways of the service were heard in the last 60 s. */
 enum status routes_live_gateways(struct db *db, const char *service, int64_t *out,
                                  struct fault *fault) MUST_CHECK;

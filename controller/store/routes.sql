@@ -16,7 +16,7 @@ WITH next AS (UPDATE route_rev SET rev = rev + 1 RETURNING rev)
 INSERT INTO route_state (service, epoch, rev, valid_until, applied_at)
 SELECT $1::text, $2::bigint, next.rev, $3::timestamptz, NULL FROM next
 ON CONFLICT (service) DO UPDATE SET epoch = excluded.epoch, rev = excluded.rev, valid_until = excluded.valid_until,
-                                    applied_at = NULL
+                                    applied_at = NULL, stray_at = NULL
 
 -- :name route_renew
 WITH next AS (UPDATE route_rev SET rev = rev + 1 RETURNING rev)
@@ -72,3 +72,22 @@ ORDER BY g.instance
 -- :name departure_insert
 INSERT INTO departures (service, release, bake, at)
 SELECT $1::text, $2::text, coalesce(max(b.id), 0), $3::timestamptz FROM bakes b WHERE b.service = $1::text
+
+-- Applied routes without a canary, of which requests still go to a release that they do not name: told once a route.
+-- :name routes_strayed
+SELECT s.service, s.epoch, coalesce(r.rollout, ''), coalesce(r.stable, ''), t.release, t.requests, t.gateways
+FROM route_state s JOIN routes r ON r.service = s.service AND r.epoch = s.epoch,
+LATERAL (
+    SELECT min(o.release) AS release, sum(o.admissions)::bigint AS requests,
+           string_agg(DISTINCT o.gateway, ' ' ORDER BY o.gateway) AS gateways
+    FROM observations o
+    WHERE o.service = s.service AND o.release IS DISTINCT FROM r.stable AND o.admissions > 0
+      AND o.bucket_s >= greatest(floor(extract(epoch FROM s.applied_at)) + $1::bigint,
+                                 floor(extract(epoch FROM serin_now())) - 60)
+) t
+WHERE s.applied_at > serin_now() - interval '1 day' AND s.stray_at IS NULL AND r.canary IS NULL AND t.requests > 0
+ORDER BY s.service
+
+-- :name route_strayed
+UPDATE route_state SET stray_at = serin_now() WHERE service = $1 AND epoch = $2 AND stray_at IS NULL
+RETURNING stray_at

@@ -41,7 +41,7 @@ static void on_done(void *argument, enum counts_result result)
 static void send_batch(struct sent *sent, const char *key, const char *release)
 {
     struct counts_delta *delta = counts_delta_new("gw", key, "chat");
-    struct counts_entry *entry = counts_delta_entry(delta, release, 100);
+    struct counts_entry *entry = counts_delta_entry(delta, release, "", 100);
     entry->outcomes = 1;
     entry->n[0] = 1;
     atomic_store(&sent->result, -1);

@@ -144,8 +144,10 @@ Test(gateway_outcomes, what_comes_late_is_kept_apart)
                      "{\"service\":\"chat\",\"outcomes\":[{\"release\":\"v1\",\"age_ms\":15000,"
                      "\"sli\":{\"error\":true},\"latency_ms\":5000}]}");
     gateway_expect(&reply, 200);
-    cr_assert_eq(total("n[3]"), 0);
+    cr_assert_eq(total("n[3]"), 1); /* not yet late in every SLI */
+    cr_assert_eq(total("k[3]"), 0);
     cr_assert_eq(total("late[3]"), 1);
+    cr_assert_eq(total("absent[1]"), 1);
     cr_assert_eq(total("n[6]"), 1); /* latency matures after 20 s */
     cr_assert_eq(total("k[6]"), 1);
     cr_assert_eq(total("outcomes"), 1);

@@ -124,8 +124,8 @@ static void random_evidence(struct dice *dice, struct evidence *evidence)
     memset(evidence, 0, sizeof *evidence);
     evidence->weights = (int32_t)dice_below(dice, EVIDENCE_WEIGHTS_MAX + 1);
     for (int i = 0; i < evidence->weights; i++)
-        evidence->weight[i] =
-            (struct weight_change){random_number(dice), (int32_t)(uint32_t)dice_bits(dice), coin(dice)};
+        evidence->weight[i] = (struct weight_change){random_number(dice), (int32_t)(uint32_t)dice_bits(dice),
+                                                     coin(dice), random_number(dice)};
     for (int i = 0; i < SLI_COUNT; i++)
         random_sli(dice, &evidence->sli[i], evidence->weights);
     evidence->planned_weights = 1 + (int32_t)dice_below(dice, INT32_MAX);

@@ -33,7 +33,7 @@ static void hold_laws(const struct rule *rule, const struct region *r)
     bool missing = POSSIBLE(r, BLIND) || POSSIBLE(r, ATTRIBUTING) || POSSIBLE(r, SHARED) ||
                    POSSIBLE(r, BUDGET) || POSSIBLE(r, FAILED) || POSSIBLE(r, BURN_ALARM) ||
                    POSSIBLE(r, BURNING) || POSSIBLE(r, SPLIT) || POSSIBLE(r, COVERAGE) || POSSIBLE(r, LATE) ||
-                   POSSIBLE(r, ALARM);
+                   POSSIBLE(r, STRAY) || POSSIBLE(r, ALARM);
     bool bad = SURE(r, WORSE) || SURE(r, CEILING) || SURE(r, BURN);
     bool maybe_bad =
         POSSIBLE(r, WORSE) || POSSIBLE(r, CEILING) || POSSIBLE(r, BURN) || POSSIBLE(r, SHARED_CAUSE);

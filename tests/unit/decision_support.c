@@ -130,7 +130,8 @@ bool same_evidence(const struct evidence *a, const struct evidence *b)
                  same(a->latched.log_g_all, b->latched.log_g_all);
     for (int32_t i = 0; equal && i < a->weights; i++)
         equal = same(a->weight[i].at_s, b->weight[i].at_s) && a->weight[i].weight == b->weight[i].weight &&
-                a->weight[i].raised == b->weight[i].raised;
+                a->weight[i].raised == b->weight[i].raised &&
+                same(a->weight[i].applied, b->weight[i].applied);
     for (int i = 0; equal && i < SLI_COUNT; i++)
         equal = same_sli(&a->sli[i], &b->sli[i]);
     return equal;

@@ -18,7 +18,7 @@ static void make(void)
                    "{\"error\":{\"objective\":99},\"ttft\":{\"objective\":95,\"threshold\":\"500ms\"},"
                    "\"latency\":{\"objective\":95,\"threshold\":\"1s\"},"
                    "\"timeout\":{\"objective\":99,\"threshold\":\"2s\"}}",
-                   "{\"guardrails\":{\"latency\":{\"maturity\":\"20s\"}}}", &fault),
+                   "{\"guardrails\":{\"latency\":{\"maturity\":\"20s\"}},\"strata\":[\"pro\"]}", &fault),
         STATUS_OK, "%s", fault.errors > 0 ? fault.error[0].detail : fault.detail);
     cr_assert(rules_add_release(&view->rules, "v1"));
     rules_seal(&view->rules);
@@ -101,8 +101,8 @@ Test(gateway_tally, rescued_is_an_error_whatever_else_is_said)
 Test(gateway_tally, late_ones_are_kept_apart)
 {
     cr_assert_str_eq(counted("\"age_ms\":10000,\"sli\":{\"error\":true}", SLI_ERROR), "1 1 0");
-    cr_assert_str_eq(counted("\"age_ms\":10001,\"sli\":{\"error\":true}", SLI_ERROR), "0 0 1");
-    cr_assert_str_eq(counted("\"age_ms\":10001,\"sli\":{\"error\":false}", SLI_ERROR), "0 0 0");
+    cr_assert_str_eq(counted("\"age_ms\":10001,\"sli\":{\"error\":true}", SLI_ERROR), "1 0 1");
+    cr_assert_str_eq(counted("\"age_ms\":10001,\"sli\":{\"error\":false}", SLI_ERROR), "1 0 0");
     cr_assert_str_eq(counted("\"age_ms\":20000,\"latency_ms\":9999", SLI_LATENCY), "1 1 0");
     cr_assert_str_eq(counted("\"age_ms\":20001,\"latency_ms\":9999", SLI_LATENCY), "0 0 1");
     struct tally tally;
@@ -115,6 +115,30 @@ Test(gateway_tally, late_ones_are_kept_apart)
     cr_assert_eq(entry->outcomes, 0);
     cr_assert_eq(entry->late_outcomes, 1);
     cr_assert_eq(entry->summed[SUM_COST_MICROS], 0);
+    tally_free(&tally);
+}
+
+/* In time, but without the SLI: that is what the coverage check looks at. */
+Test(gateway_tally, what_is_not_measured_is_counted_as_that)
+{
+    struct tally tally;
+    const struct counts_entry *entry = one("\"age_ms\":10001,\"sli\":{\"error\":true}", &tally);
+    cr_assert_eq(entry->absent[SLI_ERROR], 0);
+    cr_assert_eq(entry->absent[SLI_REFUSAL], 1);
+    tally_free(&tally);
+    entry = one("\"age_ms\":20001", &tally);
+    cr_assert_eq(entry->absent[SLI_REFUSAL], 0, "it came too late to say anything about coverage");
+    tally_free(&tally);
+}
+
+Test(gateway_tally, strata_are_those_that_the_policy_declares)
+{
+    struct tally tally;
+    const struct counts_entry *entry = one("\"age_ms\":0,\"stratum\":\"pro\"", &tally);
+    cr_assert_str_eq(entry->stratum, "pro");
+    tally_free(&tally);
+    entry = one("\"age_ms\":0,\"stratum\":\"somebody-else\"", &tally);
+    cr_assert_str_eq(entry->stratum, "", "any text a client sends must not become rows of its own");
     tally_free(&tally);
 }
 
@@ -240,7 +264,7 @@ Test(gateway_tally, many_seconds_and_releases_find_their_entries)
         for (int i = 0; i < 3000; i++) {
             char release[8];
             snprintf(release, sizeof release, "v%d", i % 3);
-            counts_delta_entry(delta, release, i / 3)->admissions++;
+            counts_delta_entry(delta, release, i % 2 == 0 ? "" : "pro", i / 3)->admissions++;
         }
     }
     cr_assert_eq(delta->entries, 3000);
