@@ -179,6 +179,61 @@ static int run_policy(struct cli *cli, struct args *args)
     return run_document(cli, args, "/policy", "policy");
 }
 
+static void show_overdispersion(struct text *out, bool colors, struct json_object *slis)
+{
+    struct table table;
+    table_begin(&table, "SLI", "PHI", "ETA", "BLOCKS", "NEEDED", "GATEWAYS", NULL);
+    for (size_t i = 1; i < table.columns; i++) {
+        table.right[i] = true;
+    }
+    for (size_t i = 0; i < json_object_array_length(slis); i++) {
+        static const char *const counts[] = {"blocks", "blocks_needed", "gateways"};
+        struct json_object *one = json_object_array_get_idx(slis, i), *phi = pick(one, "phi");
+        char text[OUTPUT_MAX];
+        table_cell(&table, pick_text(one, "sli"));
+        for (int column = 0; column < 2; column++) {
+            snprintf(text, sizeof text, "%.2f",
+                     json_object_get_double(pick(one, column == 0 ? "phi" : "eta")));
+            table_cell(&table, phi == NULL ? "" : text);
+        }
+        for (int column = 0; column < 3; column++) {
+            table_cell(&table, output_count(json_object_get_int64(pick(one, counts[column])), text));
+        }
+    }
+    table_end(&table, colors, out);
+    text_puts(out,
+              "PHI is the variance between two halves of the gateways over what chance would give. Where it "
+              "is above 1,\n"
+              "set eta to 1/PHI in the policy, or to auto.\n");
+}
+
+static int run_overdispersion(struct cli *cli, struct args *args)
+{
+    struct client_answer answer;
+    struct text path, out;
+    if (!cli_name(cli, "the service", args->word[0])) {
+        return CLI_USAGE;
+    }
+    service_path(&path, args->word[0], "/overdispersion");
+    int code = cli_get(cli, text_get(&path), &answer);
+    text_free(&path);
+    if (code != CLI_OK || cli->json) {
+        return code == CLI_OK ? cli_print_json(cli, &answer) : code;
+    }
+    text_init(&out, 1 << 16);
+    if (json_object_array_length(pick(answer.json, "slis")) == 0) {
+        text_puts(
+            &out,
+            "Nothing to measure: no bad outcomes of the stable release in the last day, or fewer than two\n"
+            "gateways that reported.\n");
+    } else {
+        show_overdispersion(&out, cli->out_colors, pick(answer.json, "slis"));
+    }
+    code = cli_print(cli, &out);
+    client_answer_free(&answer);
+    return code;
+}
+
 static int run_create(struct cli *cli, struct args *args)
 {
     struct client_answer answer;
@@ -217,6 +272,8 @@ const struct command service_commands[] = {
     {"service show", "SERVICE", "a service with its objectives and guardrails", NULL, NULL, 1, 1, run_show},
     {"service slos", "SERVICE", "its objectives, as apply reads them", NULL, NULL, 1, 1, run_slos},
     {"service policy", "SERVICE", "its policy, as apply reads it", NULL, NULL, 1, 1, run_policy},
+    {"service overdispersion", "SERVICE", "how much noisier its bad outcomes are than chance", NULL, NULL, 1,
+     1, run_overdispersion},
     {"service create", "SERVICE", "create a service, or change its description and stickiness", NULL,
      create_options, 1, 1, run_create},
     {0}};

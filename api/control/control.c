@@ -24,6 +24,7 @@ const struct http_route control_routes[] = {
     {HTTP_GET, "/v1/services/{service}/slos", ROLE_VIEWER, control_get_slos, 0},
     {HTTP_PUT, "/v1/services/{service}/slos", ROLE_ENGINEER, control_put_slos, 0},
     {HTTP_GET, "/v1/services/{service}/policy", ROLE_VIEWER, control_get_policy, 0},
+    {HTTP_GET, "/v1/services/{service}/overdispersion", ROLE_VIEWER, control_get_overdispersion, 0},
     {HTTP_PUT, "/v1/services/{service}/policy", ROLE_ENGINEER, control_put_policy, 0},
 
     {HTTP_GET, "/v1/services/{service}/releases", ROLE_VIEWER, control_list_releases, 0},

@@ -15,6 +15,7 @@
     X(control_put_service)                                                                                   \
     X(control_get_slos)                                                                                      \
     X(control_put_slos)                                                                                      \
+    X(control_get_overdispersion)                                                                            \
     X(control_get_policy)                                                                                    \
     X(control_put_policy)                                                                                    \
     X(control_list_releases)                                                                                 \

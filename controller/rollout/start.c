@@ -10,6 +10,7 @@
 #include "spec/slos.h"
 #include "store/controls.h"
 #include "store/events.h"
+#include "store/overdispersion.h"
 #include "store/preconditions.h"
 
 #include <stdio.h>
@@ -121,6 +122,24 @@ static enum status freeze_keyed(struct db *db, const char *service, struct spec_
     enum status status = preconditions_keyed(db, service, &keyed, fault);
     if (status == STATUS_OK)
         spec_policy_keyed(spec, keyed);
+    return status;
+}
+
+/* So is the overdispersion of stable, where the policy asks for it to be measured. */
+static enum status freeze_eta(struct db *db, const char *service, struct spec_policy *spec,
+                              struct fault *fault)
+{
+    enum status status = STATUS_OK;
+    for (int i = 0; i < SLI_COUNT && status == STATUS_OK; i++) {
+        struct guardrail *guardrail = &spec->policy.guardrail[i];
+        struct overdispersion_found found;
+        double phi = 1;
+        if (!guardrail->used || !spec->eta_auto[i])
+            continue;
+        status = overdispersion_measure(db, service, (enum sli)i, guardrail->block_s, &found, fault);
+        guardrail->eta = status == STATUS_OK && overdispersion_phi(&found.sum, &phi) ? 1 / phi : 1;
+        spec->eta_auto[i] = false;
+    }
     return status;
 }
 
@@ -329,6 +348,8 @@ enum status start_run(struct db *db, const struct rollout_start *start, const st
         status = freeze_rate(db, start->service, &documents->spec.policy, fault);
     if (status == STATUS_OK)
         status = freeze_keyed(db, start->service, &documents->spec, fault);
+    if (status == STATUS_OK)
+        status = freeze_eta(db, start->service, &documents->spec, fault);
     if (status == STATUS_OK)
         status = freeze_documents(documents, &row, fault);
     if (status != STATUS_OK)

@@ -43,8 +43,22 @@ static void read_share(struct json_fields *fields, const char *name, double abov
     }
 }
 
+/* A number, or "auto". */
+static void read_eta(struct json_fields *fields, struct guardrail *guardrail, bool *automatic)
+{
+    struct json_object *value;
+    if (!json_fields_any(fields, "eta", JSON_OPTIONAL, &value) || value == NULL)
+        return;
+    *automatic =
+        json_object_is_type(value, json_type_string) && strcmp(json_object_get_string(value), "auto") == 0;
+    if (!*automatic && json_object_is_type(value, json_type_string))
+        spec_wrong(fields, "eta", "must be a number above 0 and at most 1, or \"auto\"");
+    else if (!*automatic)
+        spec_fields_above(fields, "eta", 0, 1, &guardrail->eta);
+}
+
 static enum status read_guardrail(struct json_object *value, const char *pointer, struct guardrail *guardrail,
-                                  struct fault *fault)
+                                  bool *eta_auto, struct fault *fault)
 {
     struct json_fields fields;
     double percent;
@@ -58,7 +72,7 @@ static enum status read_guardrail(struct json_object *value, const char *pointer
     read_ceiling(&fields, guardrail);
     spec_fields_above(&fields, "margin_ratio", 1, 100, &guardrail->margin_ratio);
     read_share(&fields, "margin", 0, &guardrail->margin_add);
-    spec_fields_above(&fields, "eta", 0, 1, &guardrail->eta);
+    read_eta(&fields, guardrail, eta_auto);
     if (json_fields_number(&fields, "budget_share", JSON_OPTIONAL, 0, 100, &percent)) {
         guardrail->budget_share = spec_percent_to_share(percent);
     }
@@ -72,7 +86,7 @@ static enum status read_guardrail(struct json_object *value, const char *pointer
 }
 
 static enum status read_guardrails(struct json_object *value, const char *pointer, const struct slos *slos,
-                                   struct policy *policy, struct fault *fault)
+                                   struct spec_policy *out, struct fault *fault)
 {
     struct json_fields fields;
     json_fields_open(&fields, value, pointer, fault);
@@ -91,7 +105,8 @@ static enum status read_guardrails(struct json_object *value, const char *pointe
             continue;
         }
         json_fields_pointer(&fields, name, at);
-        if (read_guardrail(guardrail, at, &policy->guardrail[sli], fault) != STATUS_OK) {
+        if (read_guardrail(guardrail, at, &out->policy.guardrail[sli], &out->eta_auto[sli], fault) !=
+            STATUS_OK) {
             fields.failed = true;
         }
     }
@@ -203,7 +218,7 @@ static enum status read_split(struct json_object *value, const char *pointer, st
 {
     struct json_fields fields;
     json_fields_open(&fields, value, pointer, fault);
-    json_fields_bool(&fields, "on", JSON_OPTIONAL, &out->policy.split_check);
+    json_fields_bool(&fields, "enabled", JSON_OPTIONAL, &out->policy.split_check);
     out->has_keyed = json_fields_bool(&fields, "keyed", JSON_OPTIONAL, &out->policy.keyed);
     out->has_key_effect =
         json_fields_number(&fields, "key_effect", JSON_OPTIONAL, 1, KEY_EFFECT_MAX, &out->policy.key_effect);
@@ -214,7 +229,7 @@ static struct json_object *write_split(const struct spec_policy *spec)
 {
     struct spec_writer writer;
     spec_writer_begin(&writer);
-    spec_put(&writer, "on", json_object_new_boolean(spec->policy.split_check));
+    spec_put(&writer, "enabled", json_object_new_boolean(spec->policy.split_check));
     if (spec->has_keyed) {
         spec_put(&writer, "keyed", json_object_new_boolean(spec->policy.keyed));
     }
@@ -310,7 +325,7 @@ enum status spec_read_policy(struct json_object *value, const char *pointer, con
     plan_default(&out->plan);
     json_fields_open(&fields, value, pointer, fault);
     if (json_fields_object(&fields, "guardrails", JSON_OPTIONAL, &part) &&
-        read_guardrails(part, json_fields_pointer(&fields, "guardrails", at), slos, &out->policy, fault) !=
+        read_guardrails(part, json_fields_pointer(&fields, "guardrails", at), slos, out, fault) !=
             STATUS_OK) {
         fields.failed = true;
     }
@@ -338,7 +353,7 @@ enum status spec_read_policy(struct json_object *value, const char *pointer, con
     return json_fields_close(&fields);
 }
 
-static struct json_object *write_guardrail(const struct guardrail *guardrail)
+static struct json_object *write_guardrail(const struct guardrail *guardrail, bool eta_auto)
 {
     struct spec_writer writer;
     spec_writer_begin(&writer);
@@ -354,7 +369,11 @@ static struct json_object *write_guardrail(const struct guardrail *guardrail)
     if (guardrail->margin_add > 0) {
         spec_put_number(&writer, "margin", spec_share_to_percent(guardrail->margin_add));
     }
-    spec_put_number(&writer, "eta", guardrail->eta);
+    if (eta_auto) {
+        spec_put_text(&writer, "eta", "auto");
+    } else {
+        spec_put_number(&writer, "eta", guardrail->eta);
+    }
     spec_put_number(&writer, "budget_share", spec_share_to_percent(guardrail->budget_share));
     if (guardrail->on_blind != BLIND_AS_POLICY) {
         spec_put_text(&writer, "on_blind", blind_words[guardrail->on_blind]);
@@ -374,7 +393,8 @@ struct json_object *spec_write_policy(const struct spec_policy *spec)
     spec_writer_begin(&guardrails);
     for (enum sli sli = 0; sli < SLI_COUNT; sli++) {
         if (policy->guardrail[sli].used) {
-            spec_put(&guardrails, sli_name(sli), write_guardrail(&policy->guardrail[sli]));
+            spec_put(&guardrails, sli_name(sli),
+                     write_guardrail(&policy->guardrail[sli], spec->eta_auto[sli]));
         }
     }
     spec_writer_begin(&writer);

@@ -13,6 +13,7 @@ struct spec_policy {
     struct policy policy;
     struct plan plan; /* plan_default() if !has_plan */
     bool has_plan;
+    bool eta_auto[SLI_COUNT];       /* "auto": measured when a rollout starts, 1 where it cannot be */
     bool has_keyed, has_key_effect; /* written; else they follow the service, see spec_policy_keyed() */
     char stratum[STRATA_MAX - 1][NAME_MAX_LENGTH + 1]; /* names of the declared strata, numbers 1 .. */
     struct spec_source source;

@@ -43,7 +43,8 @@ ORDER BY v.id DESC LIMIT $3::integer
 SELECT json_build_object('seq', b.seq, 'sli', sli_name(b.sli), 'start_s', b.start_s, 'length_s', b.length_s,
                          'weight', b.weight, 'new_step', b.new_step,
                          'canary', json_build_object('n', b.n_c, 'k', b.k_c),
-                         'stable', json_build_object('n', b.n_b, 'k', b.k_b))::text,
+                         'stable', json_build_object('n', b.n_b, 'k', b.k_b), 'strata', to_json(b.strata),
+                         'coverage', to_json(b.coverage))::text,
        b.seq
 FROM blocks b
 WHERE b.rollout = $1 AND ($2::text IS NULL OR b.seq > $2::bigint)

@@ -197,7 +197,7 @@ static const char *mixed(const char *strata, char *id_out[1])
 Test(rollout_checks, another_mix_is_no_difference_where_strata_are_declared, .fini = close_world)
 {
     char *id;
-    cr_assert_str_eq(mixed(",\"split_check\":{\"on\":false},\"strata\":[\"easy\",\"hard\"]", &id),
+    cr_assert_str_eq(mixed(",\"split_check\":{\"enabled\":false},\"strata\":[\"easy\",\"hard\"]", &id),
                      "step.dwell", "%s", field(id, "reason"));
     struct block *blocks = NULL;
     struct fault fault = {0};
@@ -214,7 +214,7 @@ Test(rollout_checks, another_mix_is_no_difference_where_strata_are_declared, .fi
 Test(rollout_checks, another_mix_looks_like_a_difference_where_they_are_not, .fini = close_world)
 {
     char *id;
-    cr_assert_str_eq(mixed(",\"split_check\":{\"on\":false}", &id), "evidence.worse",
+    cr_assert_str_eq(mixed(",\"split_check\":{\"enabled\":false}", &id), "evidence.worse",
                      "the test above must be able to fail");
     free(id);
 }

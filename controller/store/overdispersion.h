@@ -1,0 +1,17 @@
+/* Overdispersion of a service's stable release, from what its gateways reported. */
+#pragma once
+
+#include "decision/overdispersion.h"
+#include "decision/sli.h"
+#include "store/db.h"
+
+struct overdispersion_found {
+    struct overdispersion sum;
+    int64_t gateways; /* that reported; the halves are made of them, so one alone cannot be measured */
+    int64_t block_s;
+};
+
+/* Splits the gateways of the last day (at most 20,000 blocks) in two halves and sums over blocks of at least
+   block_s seconds and 16 requests. A service without a stable release, or without reports, has no blocks. */
+enum status overdispersion_measure(struct db *db, const char *service, enum sli sli, int64_t block_s,
+                                   struct overdispersion_found *out, struct fault *fault) MUST_CHECK;
