@@ -1120,7 +1120,26 @@ def test_services_objectives_and_policy(client):
                           ([{"weight": 0}, {"weight": 10000}], "/plan/steps/0/weight"),
                           ([{"weight": "5%", "bake": "1h", "deadline": "30m"}, {"weight": 10000}], "/plan/steps/0/deadline")):
         refused(422, client.put, "/v1/services/basic/policy", {"plan": {"steps": plan}}, pointer=pointer)
+    for changed, pointer in (({"burn": [{"factor": 2, "long": "1m", "short": "1m"}]}, "/burn/0/long"),
+                             ({"burn": [{"factor": 2, "long": "1h", "short": "1m"}]}, "/burn/0/long"),
+                             ({"burn": [{"factor": 0.5, "long": "5m", "short": "1m"}]}, "/burn/0/factor"),
+                             ({"burn": [{"factor": 2, "long": "5m"}]}, "/burn/0/short"),
+                             ({"strata": ["a b"]}, "/strata"), ({"strata": ["a", "a"]}, "/strata"),
+                             ({"split_check": {"key_effect": 0.5}}, "/split_check/key_effect"),
+                             ({"guardrails": {"refusal": {"eta": "often"}}}, "/guardrails/refusal/eta"),
+                             ({"guardrails": {"refusal": {"on_blind": "notify"}}}, "/guardrails/refusal/on_blind"),
+                             ({"strata": ["a"], "source": {"prometheus": {"url": "http://p:9090", "requests": "r", "bad": {
+                                 "refusal": "b"}}}}, "/strata")):
+        refused(422, client.put, "/v1/services/basic/policy", changed, pointer=pointer)
+    assert client.get("/v1/services/basic/overdispersion") == {"service": "basic", "slis": []}
     assert client.get("/v1/services/basic/policy")["version"] == 1
+    watched = {"burn": [{"factor": 2.5, "long": "10m", "short": "1m", "action": "notify"}], "strata": ["de", "fr"],
+               "split_check": {"enabled": False, "keyed": True, "key_effect": 3.5},
+               "guardrails": {"refusal": {"eta": "auto", "on_blind": "rollback", "shared_hold": "7m"}}}
+    kept = client.put("/v1/services/basic/policy", watched)["policy"]
+    assert {name: kept[name] for name in ("burn", "strata", "split_check")} == {n: watched[n] for n in ("burn", "strata", "split_check")}
+    assert watched["guardrails"]["refusal"].items() <= kept["guardrails"]["refusal"].items()
+    assert client.put("/v1/services/basic/policy", {"burn": []})["policy"]["burn"] == []
     weights = [{"weight": w} for w in ("0.5%", 1250, "33.33%", "100%")]
     stored = client.put("/v1/services/basic/policy", {"plan": {"steps": weights}})
     client.put("/v1/services/basic/policy", stored["policy"])  # what was read can be written
