@@ -73,6 +73,24 @@ int64_t policy_shared_hold_s(const struct policy *policy, enum sli sli)
     return own > 0 ? own : policy->shared_hold_s;
 }
 
+void policy_allowances(const struct slos *slos, struct policy *policy)
+{
+    for (int i = 0; i < SLI_COUNT; i++) {
+        struct guardrail *guardrail = &policy->guardrail[i];
+        if (guardrail->used && slos->of[i].used && policy->rps_milli > 0)
+            guardrail->allowed = guardrail->budget_share * (1e6 - (double)slos->of[i].objective_ppm) / 1e6 *
+                                 ((double)policy->rps_milli / 1000.0) * 2.592e6;
+    }
+}
+
+bool policy_gives_rate(const struct policy *policy, enum sli sli)
+{
+    for (int i = 0; i < (int)sli; i++)
+        if (policy->guardrail[i].used)
+            return false;
+    return true;
+}
+
 void plan_default(struct plan *out)
 {
     static const int32_t weights[] = {100, 500, 2500, 5000, 10000};

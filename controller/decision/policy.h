@@ -102,6 +102,11 @@ void policy_default(const struct slos *slos, struct policy *out);
 enum guardrail_action policy_burn_action(const struct policy *policy, enum sli sli, int window);
 enum blind_action policy_on_blind(const struct policy *policy, enum sli sli);
 int64_t policy_shared_hold_s(const struct policy *policy, enum sli sli);
+/* Fills in guardrail.allowed, for which the rate must be known (rps_milli); without a rate it stays. */
+void policy_allowances(const struct slos *slos, struct policy *policy);
+/* The rate of the service is followed by one SLI: the first that is watched. Any would do, but it must be the
+   same one. True for it and for those before it. */
+bool policy_gives_rate(const struct policy *policy, enum sli sli);
 /* The default plan: 1, 5, 25, 50, 100 %, 60 s and at most 24 h a step, 10 min bake. */
 void plan_default(struct plan *out);
 /* Weight that the canary gets in `step` (0 .. steps - 1): its weight, but never what the holdback keeps for

@@ -11,16 +11,6 @@ int64_t ticks_next(const struct rollout_state *state, enum sli sli)
     return last < 0 ? 0 : (int64_t)ceil(last - 1e-9);
 }
 
-/* The rate of the service is followed by one SLI: the first that is watched. Any would do, but it must be the
- * same one. */
-static bool gives_rate(const struct policy *policy, enum sli sli)
-{
-    for (int i = 0; i < (int)sli; i++)
-        if (policy->guardrail[i].used)
-            return false;
-    return true;
-}
-
 enum status ticks_give(struct observe_result *result, enum sli sli, double t_s, double dt_s,
                        const struct sli_counts *counts, struct fault *fault)
 {
@@ -28,8 +18,8 @@ enum status ticks_give(struct observe_result *result, enum sli sli, double t_s, 
     struct block closed[2];
     bool draining = strcmp(state->row.rule, "step.drain") == 0;
     int made = evidence_tick(&state->evidence.evidence, &state->spec.policy, &state->plan, sli,
-                             state->evidence.quality, t_s, dt_s, counts, gives_rate(&state->spec.policy, sli),
-                             draining, closed);
+                             state->evidence.quality, t_s, dt_s, counts,
+                             policy_gives_rate(&state->spec.policy, sli), draining, closed);
     result->observation.changed = true;
     if (made == 0)
         return STATUS_OK;

@@ -31,17 +31,12 @@ static bool wanted_route(const struct rollout_state *state, const struct decisio
     snprintf(route->rollout, sizeof route->rollout, "%s", row->id);
     snprintf(route->stable, sizeof route->stable, "%s", row->stable);
     route->written_at = state->world.now;
-    if (decision->rule->effects & EFFECT_ROUTE_PROMOTE) {
+    struct course course = state_course(state);
+    route->canary_weight = course_weight(&course, &state->spec.policy, &state->plan, decision, new_weight);
+    if (decision->rule->effects & EFFECT_ROUTE_PROMOTE)
         snprintf(route->stable, sizeof route->stable, "%s", row->release);
-    } else if (decision->rule->effects & (EFFECT_ROUTE_STEP | EFFECT_ROUTE_WEIGHT)) {
+    else if (decision->rule->effects & (EFFECT_ROUTE_STEP | EFFECT_ROUTE_WEIGHT))
         snprintf(route->canary, sizeof route->canary, "%s", row->release);
-        route->canary_weight =
-            decision->rule->effects & EFFECT_ROUTE_WEIGHT
-                ? new_weight
-                : plan_weight(&state->plan, &state->spec.policy, (size_t)decision->step - 1);
-        if (row->stable[0] == '\0')
-            route->canary_weight = WEIGHT_FULL;
-    }
     return strcmp(route->stable, state->route.stable) != 0 ||
            strcmp(route->canary, state->route.canary) != 0 ||
            route->canary_weight != state->route.canary_weight;
@@ -73,30 +68,9 @@ static enum status write_route(struct db *db, struct rollout_state *state, const
 /* Moves the row's phase, step and times as the decision says. */
 static void move(struct rollout_state *state, const struct decision *decision)
 {
-    struct rollout_row *row = &state->row;
-    unsigned effects = decision->rule->effects;
-    if (decision->phase != row->phase) {
-        if (decision->phase == PHASE_PAUSED)
-            row->resume_phase = row->phase;
-        row->phase_since = state->world.now;
-        row->phase = decision->phase;
-        if (row->phase != PHASE_PAUSED)
-            row->resume_phase = row->phase;
-        if (!phase_live(row->phase))
-            row->ended_at = state->world.now;
-    }
-    row->step = decision->step;
-    if (effects & EFFECT_ROUTE_STEP) {
-        row->step_entered_at = state->world.now;
-        row->step_since.us = 0;
-    }
-    if (effects & EFFECT_RESTART_STEP) {
-        row->blind_since.us = 0;
-        if (row->step_entered_at.us != 0)
-            row->step_entered_at = state->world.now;
-    }
-    if (effects & EFFECT_UNPROVEN)
-        row->unproven = true;
+    struct course course = state_course(state);
+    course_move(&course, decision, state->world.now.us);
+    state_keep(state, &course);
 }
 
 static bool put(struct json_object *object, const char *name, struct json_object *value)
@@ -195,17 +169,6 @@ static enum status refuse(const struct rule *rule, const struct reason_context *
     return STATUS_CONFLICT;
 }
 
-/* What this row has acted on, as bits of the row's `alarmed`: the guardrails or burn windows that it pauses
-   for, or only speaks of. */
-static uint32_t acted_on(const struct rule *rule, const struct snapshot *snapshot)
-{
-    if ((rule->need & (facts)1 << FACT_BURN_ALARM) != 0)
-        return (uint32_t)snapshot->burn_alarms << ALARMED_BURN;
-    if ((rule->need & (facts)1 << FACT_BURN_NOTICE) != 0)
-        return (uint32_t)snapshot->burn_notices << ALARMED_BURN;
-    return (uint32_t)((rule->need & (facts)1 << FACT_NOTICE) != 0 ? snapshot->notices : snapshot->alarms);
-}
-
 /* What does not change the phase but the operator wants to know: the row's rule and sentence, when they are
  * others. */
 static enum status note(struct db *db, struct rollout_state *state, const struct snapshot *snapshot,
@@ -220,8 +183,7 @@ static enum status note(struct db *db, struct rollout_state *state, const struct
         return STATUS_OK;
     snprintf(state->row.rule, sizeof state->row.rule, "%s", rule->id);
     reason_fill(rule->sentence, context, state->row.reason, sizeof state->row.reason);
-    if (rule->effects & EFFECT_ALARM)
-        state->row.alarmed |= acted_on(rule, snapshot);
+    state->row.alarmed |= course_acted_on(rule, snapshot);
     enum status status = STATUS_OK;
     if (rule->event != NULL)
         status = write_event(db, state, snapshot, rule, change, phase_name(state->row.phase),
@@ -246,8 +208,7 @@ static enum status transit(struct db *db, struct rollout_state *state, const str
     if (status != STATUS_OK)
         return status;
     move(state, decision);
-    if (rule->effects & EFFECT_ALARM)
-        state->row.alarmed |= acted_on(rule, snapshot);
+    state->row.alarmed |= course_acted_on(rule, snapshot);
     if ((rule->effects & EFFECT_MUTE) == 0) { /* a mute is no reason for being where it is */
         snprintf(state->row.rule, sizeof state->row.rule, "%s", rule->id);
         memcpy(state->row.reason, reason, sizeof reason);

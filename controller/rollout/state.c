@@ -21,17 +21,6 @@ static enum status parse(const struct text *document, const char *what, struct j
     return status == STATUS_OK ? STATUS_OK : STATUS_INTERNAL;
 }
 
-/* The budget lane's allowance needs a rate; it was frozen into the policy as expected_rps. */
-static void fill_allowances(const struct slos *slos, struct policy *policy)
-{
-    for (int i = 0; i < SLI_COUNT; i++) {
-        struct guardrail *guardrail = &policy->guardrail[i];
-        if (guardrail->used && slos->of[i].used && policy->rps_milli > 0)
-            guardrail->allowed = guardrail->budget_share * (1e6 - (double)slos->of[i].objective_ppm) / 1e6 *
-                                 ((double)policy->rps_milli / 1000.0) * 2.592e6;
-    }
-}
-
 enum status state_read_documents(struct rollout_state *state, struct fault *fault)
 {
     struct json_object *slos = NULL, *policy = NULL, *plan = NULL;
@@ -47,7 +36,7 @@ enum status state_read_documents(struct rollout_state *state, struct fault *faul
     if (status == STATUS_OK)
         status = spec_read_plan(plan, "", &state->plan, fault);
     if (status == STATUS_OK)
-        fill_allowances(&state->slos, &state->spec.policy);
+        policy_allowances(&state->slos, &state->spec.policy);
     else if (status == STATUS_INVALID)
         status = fault_set(fault, STATUS_INTERNAL, "The frozen documents of rollout %s cannot be read",
                            state->row.id);
@@ -147,116 +136,53 @@ double state_seconds(const struct rollout_state *state, struct wall_time at)
     return (double)(at.us - state_base_s(state) * 1000000) / 1e6;
 }
 
-/* ms since the rollout was created; -1 for "never". */
-static int64_t since_start_ms(const struct rollout_state *state, struct wall_time at)
+struct course state_course(const struct rollout_state *state)
 {
-    return at.us == 0 ? -1 : (at.us - state->row.created_at.us) / 1000;
+    const struct rollout_row *row = &state->row;
+    return (struct course){.created_us = row->created_at.us,
+                           .phase = row->phase,
+                           .resume_phase = row->resume_phase,
+                           .step = row->step,
+                           .weight = row->weight,
+                           .phase_since_us = row->phase_since.us,
+                           .step_entered_us = row->step_entered_at.us,
+                           .step_since_us = row->step_since.us,
+                           .blind_since_us = row->blind_since.us,
+                           .ended_us = row->ended_at.us,
+                           .fix = row->fix,
+                           .unproven = row->unproven,
+                           .has_stable = row->stable[0] != '\0',
+                           .alarmed = row->alarmed};
 }
 
-/* The most that any SLI has counted: one that nobody reports must not stop a plan that goes by time. */
-static int64_t step_requests(const struct rollout_state *state)
+void state_keep(struct rollout_state *state, const struct course *course)
 {
-    int64_t most = 0;
-    for (int i = 0; i < SLI_COUNT; i++)
-        if (state->spec.policy.guardrail[i].used && state->evidence.evidence.sli[i].step_total.n_c > most)
-            most = state->evidence.evidence.sli[i].step_total.n_c;
-    return most;
-}
-
-static void find_alarms(struct rollout_state *state, struct snapshot *out)
-{
-    for (int i = 0; i < SLI_COUNT; i++) {
-        const struct guardrail *guardrail = &state->spec.policy.guardrail[i];
-        uint32_t bit = 1u << i;
-        if (guardrail->used && (state->muted & bit) == 0 && state->evidence.evidence.sli[i].failed)
-            out->failed |= bit;
-        if (!guardrail->used || guardrail->action == ACTION_ROLLBACK || (state->muted & bit) != 0 ||
-            !evidence_alarm(&state->evidence.evidence, &state->spec.policy, (enum sli)i) ||
-            (state->row.alarmed & bit) != 0)
-            continue;
-        if (guardrail->action == ACTION_PAUSE)
-            out->alarms |= bit;
-        else
-            out->notices |= bit;
-    }
-}
-
-/* Burn windows of guardrails that may act; what rolls back is the judgement's. */
-static void find_burns(const struct rollout_state *state, struct snapshot *out)
-{
-    const struct policy *policy = &state->spec.policy;
-    for (int i = 0; i < SLI_COUNT; i++) {
-        uint32_t bit = 1u << i, burning = evidence_burning(&state->evidence.evidence, policy, (enum sli)i);
-        /* a guardrail that has failed has had its say */
-        bool acted =
-            (state->row.alarmed & bit << ALARMED_BURN) != 0 || state->evidence.evidence.sli[i].failed;
-        for (int window = 0; window < BURN_WINDOWS && (state->muted & bit) == 0; window++) {
-            enum guardrail_action action = policy_burn_action(policy, (enum sli)i, window);
-            if ((burning >> window & 1) == 0)
-                continue;
-            if (action == ACTION_PAUSE)
-                out->burning |= bit;
-            if (action == ACTION_PAUSE && !acted)
-                out->burn_alarms |= bit;
-            if (action == ACTION_NOTIFY && !acted)
-                out->burn_notices |= bit;
-        }
-    }
+    struct rollout_row *row = &state->row;
+    row->phase = course->phase;
+    row->resume_phase = course->resume_phase;
+    row->step = course->step;
+    row->weight = course->weight;
+    row->phase_since.us = course->phase_since_us;
+    row->step_entered_at.us = course->step_entered_us;
+    row->step_since.us = course->step_since_us;
+    row->blind_since.us = course->blind_since_us;
+    row->ended_at.us = course->ended_us;
+    row->unproven = course->unproven;
+    row->alarmed = course->alarmed;
 }
 
 void state_snapshot(struct rollout_state *state, int32_t new_weight, struct snapshot *out)
 {
-    const struct rollout_row *row = &state->row;
-    const struct policy *policy = &state->spec.policy;
-    struct evidence *evidence = &state->evidence.evidence;
-    struct judgement judgement = {.action = JUDGE_CONTINUE};
-    if (phase_live(row->phase) && row->phase != PHASE_PENDING && !state->bare)
-        judgement = evidence_judge(evidence, policy, state->muted, row->fix);
-
-    memset(out, 0, sizeof *out);
-    out->now_ms = since_start_ms(state, state->world.now);
-    out->phase = row->phase;
-    out->resume_phase = row->resume_phase;
-    out->step = row->step;
-    out->steps = (int64_t)state->plan.steps;
-    out->weight = row->weight;
-    out->new_weight = new_weight;
-    out->phase_since_ms = since_start_ms(state, row->phase_since);
-    out->step_entered_ms = since_start_ms(state, row->step_entered_at);
-    out->step_since_ms = since_start_ms(state, row->step_since);
-    out->blind_since_ms = since_start_ms(state, row->blind_since);
-    if (row->step >= 1 && (size_t)row->step <= state->plan.steps) {
-        const struct plan_step *step = &state->plan.step[row->step - 1];
-        out->bake_s = step->bake_s;
-        out->deadline_s = step->deadline_s;
-        out->min_requests = step->min_requests;
-    }
-    out->step_requests = step_requests(state);
-    out->paused_limit_s = policy->paused_limit_s;
-    out->blind_s = policy->blind_s;
-    out->blind_rollback = state->blind_rollback;
-    out->stray = (state->muted >> WATCH_SPLIT & 1) != 0 ? 0 : state->stray;
-    out->pace_time = policy->pace == PACE_TIME;
-    out->has_stable = row->stable[0] != '\0';
-    out->frozen = state->world.frozen;
-    out->corpora_ready = state->world.corpora_ready;
-    out->judgement = judgement.action;
-    out->judgement_reason = judgement.reason;
-    out->lead = judgement.lead;
-    out->log_g_rel = judgement.log_g_rel;
-    out->log_g_all = judgement.log_g_all;
-    out->breach_since_s = evidence->breach_since;
-    out->proven = !state->bare && evidence_proven(evidence, policy);
-    out->idle = evidence_idle(evidence);
-    out->muted = state->muted;
-    out->evidence_s = evidence->now_s;
-    out->log_split = split_log(&evidence->split.split);
-    out->log_coverage = coverage_log(evidence, policy, NULL);
-    out->late = (state->muted >> WATCH_LATE & 1) != 0 ? 0 : state->late & ~state->muted;
-    if (!state->bare) {
-        find_alarms(state, out);
-        find_burns(state, out);
-    }
+    struct course course = state_course(state);
+    struct surroundings around = {.now_us = state->world.now.us,
+                                  .frozen = state->world.frozen,
+                                  .corpora_ready = state->world.corpora_ready,
+                                  .muted = state->muted,
+                                  .late = state->late,
+                                  .stray = state->stray,
+                                  .blind_rollback = state->blind_rollback};
+    course_snapshot(&course, &around, &state->spec.policy, &state->plan,
+                    state->bare ? NULL : &state->evidence.evidence, new_weight, out);
 }
 
 /* --- as JSON

@@ -1,6 +1,7 @@
 /* A rollout with all that a decision about it looks at, read in one go inside a transaction. */
 #pragma once
 
+#include "decision/course.h"
 #include "spec/policy.h"
 #include "store/routes.h"
 
@@ -38,6 +39,10 @@ enum status state_read_documents(struct rollout_state *state, struct fault *faul
 double state_seconds(const struct rollout_state *state, struct wall_time at);
 /* Whole second in which the rollout was created (since 1970). */
 int64_t state_base_s(const struct rollout_state *state);
+
+/* Where the rollout stands, as the decision knows it; and back into the row. */
+struct course state_course(const struct rollout_state *state);
+void state_keep(struct rollout_state *state, const struct course *course);
 
 /* What decide() looks at. Calls evidence_judge(), which may latch. `new_weight` is the command's
  * (or 0). */

@@ -25,13 +25,9 @@ static void adopt(struct rollout_state *state, const struct observation *observa
 static enum verdict verdict_now(const struct rollout_state *state, const struct observation *observation,
                                 enum sli sli)
 {
-    const struct policy *policy = &state->spec.policy;
-    double now_s = state_seconds(state, state->world.now);
-    enum verdict verdict =
-        evidence_verdict(&state->evidence.evidence, policy, sli, now_s, observation->blind);
-    if (observation->source_error && verdict != VERDICT_FAIL)
-        return VERDICT_ERROR;
-    return verdict;
+    return course_verdict(&state->evidence.evidence, &state->spec.policy, sli,
+                          state_seconds(state, state->world.now), observation->blind,
+                          observation->source_error);
 }
 
 static void number(struct text *out, const char *name, double value)
@@ -70,7 +66,7 @@ static enum status store_verdicts(struct db *db, struct rollout_state *state,
         if (!state->spec.policy.guardrail[i].used)
             continue;
         enum verdict verdict = verdict_now(state, observation, (enum sli)i);
-        if ((verdict == VERDICT_NO_DATA || verdict == VERDICT_ERROR) && (state->muted & 1u << i) == 0) {
+        if (course_blinds(verdict) && (state->muted & 1u << i) == 0) {
             *blind = true;
             state->blind_rollback |= policy_on_blind(&state->spec.policy, (enum sli)i) == BLIND_ROLLBACK;
         }
@@ -85,39 +81,15 @@ static enum status store_verdicts(struct db *db, struct rollout_state *state,
     return status;
 }
 
-static uint32_t burning_now(const struct rollout_state *state)
-{
-    uint32_t burning = 0;
-    for (int i = 0; i < SLI_COUNT; i++)
-        if (evidence_burning(&state->evidence.evidence, &state->spec.policy, (enum sli)i) != 0)
-            burning |= 1u << i;
-    return burning;
-}
-
-/* Times that follow from the world: since when the weight is applied, since when data are missing. */
+/* Times that follow from the world: since when the weight is applied, since when data are missing, and which
+   burn windows have stopped burning. */
 static bool note_times(struct rollout_state *state, bool blind)
 {
-    struct rollout_row *row = &state->row;
-    bool changed = false;
-    if (row->step_since.us == 0 && row->step_entered_at.us != 0 && state->route.applied_at.us != 0 &&
-        strcmp(state->route.rollout, row->id) == 0) {
-        row->step_since = state->route.applied_at;
-        changed = true;
-    }
-    /* before the gateways have applied the first weight there is nothing to be blind to */
-    bool counts = row->step_since.us != 0;
-    if (blind && counts && row->blind_since.us == 0) {
-        row->blind_since = state->world.now;
-        changed = true;
-    } else if ((!blind || !counts) && row->blind_since.us != 0) {
-        row->blind_since.us = 0;
-        changed = true;
-    }
-    uint32_t burning = burning_now(state), acted = row->alarmed >> ALARMED_BURN;
-    if ((acted & ~burning) != 0) { /* a window that burns anew is told anew */
-        row->alarmed &= ~((acted & ~burning) << ALARMED_BURN);
-        changed = true;
-    }
+    struct course course = state_course(state);
+    bool ours = strcmp(state->route.rollout, state->row.id) == 0;
+    bool changed = course_note(&course, ours ? state->route.applied_at.us : 0, state->world.now.us, blind);
+    changed |= course_note_burns(&course, &state->evidence.evidence, &state->spec.policy);
+    state_keep(state, &course);
     return changed;
 }
 

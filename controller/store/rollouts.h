@@ -3,12 +3,11 @@
 
 #include "base/id.h"
 #include "base/text.h"
-#include "decision/decide.h"
+#include "decision/course.h"
 #include "store/db.h"
 
 enum {
     NAME_SIZE = NAME_MAX_LENGTH + 1,
-    ALARMED_BURN = 16,
     ROLLOUT_REASON_MAX = 2048 /* a sentence of the table and what a person gave as a reason */
 };
 

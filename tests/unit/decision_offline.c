@@ -1,0 +1,198 @@
+/* Whole rollouts in memory: how they end, and the laws that need no database. */
+#include "decision/offline.h"
+
+#include "decision_support.h"
+
+#include <criterion/criterion.h>
+#include <string.h>
+
+TestSuite(decision_offline, .timeout = 60);
+
+enum { RPS = 100 };
+
+/* What happens in the world that the rollout meets. */
+struct weather {
+    double stable, canary; /* bad shares */
+    bool silent;           /* nobody reports */
+};
+
+static void begin(struct offline *offline, enum guardrail_action action, enum pace pace)
+{
+    struct slos slos;
+    struct policy policy;
+    struct plan plan;
+    memset(&slos, 0, sizeof slos);
+    slos.of[SLI_REFUSAL] = (struct slo){.used = true, .objective_ppm = 900000};
+    policy_default(&slos, &policy);
+    policy.guardrail[SLI_REFUSAL].action = action;
+    policy.pace = pace;
+    policy.rps_milli = RPS * 1000;
+    policy_allowances(&slos, &policy);
+    plan_default(&plan);
+    struct offline_options options = {.tick_s = 1, .apply_s = 1, .has_stable = true};
+    offline_init(offline, &policy, &plan, &options);
+}
+
+static void count(struct offline *offline, int second, struct counts counts)
+{
+    struct block closed[2];
+    struct sli_counts one = sli_counts_of(counts);
+    offline_count(offline, SLI_REFUSAL, second, 1, &one, closed);
+}
+
+/* Second after second, counted at once; ends early with the rollout. Returns the second. */
+static int run(struct offline *offline, struct dice *dice, int from, int to, struct weather weather)
+{
+    int second = from;
+    for (; second < to && !offline_ended(offline); second++) {
+        int64_t n_c = dice_binomial(dice, RPS, (double)offline_weight_at(offline, second) / WEIGHT_FULL);
+        struct counts counts = {.n_c = n_c, .n_b = RPS - n_c};
+        counts.k_c = dice_binomial(dice, counts.n_c, weather.canary);
+        counts.k_b = dice_binomial(dice, counts.n_b, weather.stable);
+        if (!weather.silent)
+            count(offline, second, counts);
+        offline_decide(offline, second + 1, false);
+    }
+    return second;
+}
+
+Test(decision_offline, a_healthy_canary_is_proven_step_by_step_and_completes)
+{
+    static struct offline offline;
+    struct dice dice = dice_seeded(1);
+    begin(&offline, ACTION_ROLLBACK, PACE_EVIDENCE);
+    run(&offline, &dice, 0, 7200, (struct weather){.02, .02, false});
+    cr_expect_eq(offline.course.phase, PHASE_COMPLETED);
+    cr_expect_eq(offline.course.weight, 0, "the promoted release has everything");
+    cr_expect_eq(offline.course.step, 5);
+}
+
+Test(decision_offline, a_bad_canary_is_rolled_back_and_stays_so)
+{
+    static struct offline offline;
+    struct dice dice = dice_seeded(2);
+    begin(&offline, ACTION_ROLLBACK, PACE_EVIDENCE);
+    int at = run(&offline, &dice, 0, 7200, (struct weather){.02, .40, false});
+    cr_expect_eq(offline.course.phase, PHASE_ROLLED_BACK);
+    cr_expect_eq(offline_weight_at(&offline, at + 1), 0);
+    cr_expect_lt(at, 600);
+    /* law 6: whatever comes later */
+    for (int i = 0; i < 1000; i++) {
+        count(&offline, at + i, (struct counts){50, 0, 50, 40});
+        struct offline_decision decision = offline_decide(&offline, at + i + 1, false);
+        cr_assert_eq(decision.phase, PHASE_ROLLED_BACK);
+        cr_assert(!decision.changed);
+    }
+    cr_expect_eq(evidence_verdict(&offline.evidence, &offline.policy, SLI_REFUSAL, at + 1000, false),
+                 VERDICT_FAIL);
+}
+
+Test(decision_offline, law6_a_fail_that_only_pauses_stops_every_advance)
+{
+    static struct offline offline;
+    struct dice dice = dice_seeded(3);
+    begin(&offline, ACTION_PAUSE, PACE_EVIDENCE);
+    int at = 0;
+    for (; offline.course.phase != PHASE_PAUSED; at++) {
+        cr_assert_lt(at, 7200);
+        run(&offline, &dice, at, at + 1, (struct weather){.02, .40, false});
+    }
+    int32_t step = offline.course.step;
+    struct offline_decision resumed = offline_command(&offline, at, VERB_RESUME, 0);
+    cr_expect_str_eq(resumed.rule->id, "resume");
+    run(&offline, &dice, at, at + 7200, (struct weather){.02, .02, false});
+    cr_expect_eq(offline.course.phase, PHASE_PROGRESSING);
+    cr_expect_eq(offline.course.step, step);
+    cr_expect_str_eq(offline.rule->id, "hold.failed");
+}
+
+Test(decision_offline, law3_nothing_advances_without_proof_unless_the_plan_goes_by_time)
+{
+    static struct offline by_evidence, by_time;
+    begin(&by_evidence, ACTION_ROLLBACK, PACE_EVIDENCE);
+    begin(&by_time, ACTION_ROLLBACK, PACE_TIME);
+    /* one canary request a minute, none of them bad: nothing is proven */
+    for (int second = 0; second < 3600; second++) {
+        struct counts counts = {second % 60 == 30, 0, 10, 0};
+        count(&by_evidence, second, counts);
+        count(&by_time, second, counts);
+        offline_decide(&by_evidence, second + 1, false);
+        offline_decide(&by_time, second + 1, false);
+    }
+    cr_expect_eq(by_evidence.course.step, 1);
+    cr_expect(!by_evidence.course.unproven);
+    cr_expect_eq(by_time.course.phase, PHASE_COMPLETED);
+    cr_expect(by_time.course.unproven);
+}
+
+Test(decision_offline, law4_silence_holds_then_pauses_and_never_advances)
+{
+    static struct offline offline;
+    struct dice dice = dice_seeded(4);
+    begin(&offline, ACTION_ROLLBACK, PACE_TIME);
+    int at = run(&offline, &dice, 0, 30, (struct weather){.02, .02, false});
+    int32_t step = offline.course.step;
+    for (int end = at + 3600; at < end; at++) {
+        run(&offline, &dice, at, at + 1, (struct weather){.silent = true});
+        cr_assert_leq(offline.course.step, step + 1, "what was counted before the silence may still decide");
+    }
+    cr_expect_eq(offline.course.phase, PHASE_PAUSED);
+    cr_expect_str_eq(offline.rule->id, "blind.pause");
+}
+
+Test(decision_offline, what_both_arms_share_blames_nobody)
+{
+    static struct offline offline;
+    struct dice dice = dice_seeded(5);
+    begin(&offline, ACTION_ROLLBACK, PACE_EVIDENCE);
+    int at = run(&offline, &dice, 0, 90, (struct weather){.02, .02, false});
+    at = run(&offline, &dice, at, at + 120, (struct weather){.60, .60, false});
+    cr_expect_str_eq(offline.rule->id, "hold.shared");
+    run(&offline, &dice, at, at + 7200, (struct weather){.02, .02, false});
+    cr_expect_eq(offline.course.phase, PHASE_COMPLETED);
+}
+
+Test(decision_offline, gateways_apply_a_weight_after_their_delay)
+{
+    static struct offline offline;
+    begin(&offline, ACTION_ROLLBACK, PACE_EVIDENCE);
+    offline.options.apply_s = 7;
+    struct offline_decision decision = offline_decide(&offline, 1, false);
+    cr_expect_str_eq(decision.rule->id, "start");
+    cr_expect(decision.changed);
+    cr_expect_eq(decision.weight, 100);
+    cr_expect_eq(offline_weight_at(&offline, 7.9), 0);
+    cr_expect_eq(offline_weight_at(&offline, 8), 100);
+    cr_expect_str_eq(offline_decide(&offline, 7.5, false).rule->id, "step.applying");
+    cr_expect_str_neq(offline_decide(&offline, 8, false).rule->id, "step.applying");
+}
+
+Test(decision_offline, a_command_that_is_refused_changes_nothing)
+{
+    static struct offline offline, before;
+    struct dice dice = dice_seeded(6);
+    begin(&offline, ACTION_ROLLBACK, PACE_EVIDENCE);
+    run(&offline, &dice, 0, 20, (struct weather){.02, .02, false});
+    before = offline;
+    struct offline_decision decision = offline_command(&offline, 20, VERB_SET_WEIGHT, 5000);
+    cr_expect_str_eq(decision.rule->id, "set_weight.up");
+    cr_expect_eq(memcmp(&before.course, &offline.course, sizeof before.course), 0);
+    cr_expect(same_evidence(&before.evidence, &offline.evidence));
+    decision = offline_command(&offline, 20, VERB_ABORT, 0);
+    cr_expect_str_eq(decision.rule->id, "abort");
+    cr_expect(offline_ended(&offline));
+}
+
+Test(decision_offline, the_same_calls_give_the_same_bits)
+{
+    static struct offline one, two;
+    struct dice dice_one = dice_seeded(7), dice_two = dice_seeded(7);
+    begin(&one, ACTION_ROLLBACK, PACE_EVIDENCE);
+    begin(&two, ACTION_ROLLBACK, PACE_EVIDENCE);
+    for (int second = 0; second < 1200; second++) {
+        run(&one, &dice_one, second, second + 1, (struct weather){.02, .021, false});
+        run(&two, &dice_two, second, second + 1, (struct weather){.02, .021, false});
+    }
+    cr_expect(same_evidence(&one.evidence, &two.evidence));
+    cr_expect_eq(memcmp(&one.course, &two.course, sizeof one.course), 0);
+}
