@@ -16,7 +16,8 @@ enum { MATURITY = 2, SETTLE = 1, SECONDS_MAX = 1200 };
 
 #define SLOS "{\"refusal\":{\"objective\":90}}"
 #define POLICY(action)                                                                                       \
-    "{\"expected_rps\":100,\"guardrails\":{\"refusal\":{\"maturity\":\"2s\",\"action\":\"" action            \
+    "{\"expected_rps\":100,\"guardrails\":{\"refusal\":{\"maturity\":\"2s\",\"block\":\"7s\",\"action\":"    \
+    "\"" action                                                                                              \
     "\"}},\"blind\":\"60s\",\"plan\":{\"steps\":[{\"weight\":500,\"bake\":\"10s\"},"                         \
     "{\"weight\":5000,\"bake\":\"10s\"},{\"weight\":10000,\"bake\":\"30s\"}]}}"
 
