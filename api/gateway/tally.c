@@ -133,13 +133,11 @@ static enum status read_fields(struct json_object *item, const char *pointer, st
 }
 
 /* What was measured in ms is held against its threshold, unless the gateway has judged it itself. */
-static void judge(struct outcome *outcome, enum sli sli, int64_t measured_ms, int64_t threshold_ms,
-                  bool bad_at)
+static void judge(struct outcome *outcome, enum sli sli, int64_t measured_ms, int64_t threshold_ms)
 {
     if (outcome->sli[sli] != ABSENT || measured_ms < 0 || threshold_ms <= 0)
         return;
-    bool bad = bad_at ? measured_ms >= threshold_ms : measured_ms > threshold_ms;
-    outcome->sli[sli] = bad ? BAD : GOOD;
+    outcome->sli[sli] = sli_over(sli, measured_ms, threshold_ms) ? BAD : GOOD;
 }
 
 static void count(const struct outcome *outcome, const struct rules *rules, int64_t lag_ms,
@@ -175,9 +173,9 @@ static enum status read_outcome(struct json_object *item, const char *pointer, c
     enum status status = read_fields(item, pointer, &outcome, fault);
     if (status != STATUS_OK || known_release(tally, rules, outcome.release, pointer) == NULL)
         return status;
-    judge(&outcome, SLI_TTFT, outcome.ttft_ms, rules->ttft_ms, false);
-    judge(&outcome, SLI_LATENCY, outcome.latency_ms, rules->latency_ms, false);
-    judge(&outcome, SLI_TIMEOUT, outcome.latency_ms, rules->timeout_ms, true);
+    judge(&outcome, SLI_TTFT, outcome.ttft_ms, rules->ttft_ms);
+    judge(&outcome, SLI_LATENCY, outcome.latency_ms, rules->latency_ms);
+    judge(&outcome, SLI_TIMEOUT, outcome.latency_ms, rules->timeout_ms);
     if (outcome.rescued) /* whoever answered instead: the assigned release did not (law 12) */
         outcome.sli[SLI_ERROR] = BAD;
     struct counts_entry *entry = counts_delta_entry(

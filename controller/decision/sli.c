@@ -36,3 +36,8 @@ bool sli_latency(enum sli sli)
 {
     return table[sli].latency;
 }
+
+bool sli_over(enum sli sli, int64_t measured_ms, int64_t threshold_ms)
+{
+    return sli == SLI_TIMEOUT ? measured_ms >= threshold_ms : measured_ms > threshold_ms;
+}

@@ -31,3 +31,6 @@ const char *sli_name(enum sli sli); /* "refusal"; static */
 bool sli_parse(const char *text, enum sli *out);
 bool sli_deadline(enum sli sli);
 bool sli_latency(enum sli sli);
+/* What was measured in ms, held against the threshold of its SLO (> 0): slower is bad; a timeout is reached
+   at the threshold itself. `sli` is one of ttft, latency, timeout; the last two measure the whole request. */
+bool sli_over(enum sli sli, int64_t measured_ms, int64_t threshold_ms);

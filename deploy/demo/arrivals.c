@@ -1,7 +1,7 @@
 /* When requests arrive. */
 #include "demo/arrivals.h"
 
-#include "demo/csv.h"
+#include "base/csv.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "base/fault.h"
-#include "demo/random.h"
+#include "base/random.h"
 
 #include <stddef.h>
 #include <stdint.h>

@@ -10,8 +10,8 @@
 #pragma once
 
 #include "base/fault.h"
+#include "base/random.h"
 #include "demo/outcome.h"
-#include "demo/random.h"
 
 #include <stdbool.h>
 #include <stdint.h>

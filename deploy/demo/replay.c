@@ -1,7 +1,7 @@
 /* Recorded outcomes from a CSV file. */
 #include "demo/replay.h"
 
-#include "demo/csv.h"
+#include "base/csv.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -4,8 +4,8 @@
 #pragma once
 
 #include "base/fault.h"
+#include "base/random.h"
 #include "demo/outcome.h"
-#include "demo/random.h"
 
 #include <stddef.h>
 

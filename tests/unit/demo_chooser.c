@@ -1,6 +1,6 @@
 /* Which release the demo gateway gives a request to: shares, stickiness, the lease. */
+#include "base/random.h"
 #include "demo/chooser.h"
-#include "demo/random.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
-// SEES: base demo
-/* Fuzzes the demo's CSV reader: whatever it accepts is a full table, of strings within the text. */
-#include "demo/csv.h"
+// SEES: base
+/* Fuzzes the CSV reader: whatever it accepts is a full table, of strings within the text. */
+#include "base/csv.h"
 
 #include <stdint.h>
 #include <stdlib.h>

@@ -13,8 +13,9 @@ enum { CSV_COLUMNS_MAX = 256, CSV_BYTES_MAX = 64 << 20 };
 struct csv {
     char *data; /* owned; the cells point into it */
     char **cell;
+    size_t *line;         /* of each row, the header included; owned */
     size_t columns, rows; /* rows without the header */
-    size_t cells, capacity;
+    size_t cells, capacity, lines_capacity;
 };
 
 /* Parses `length` bytes; they are copied. On failure the fault names the line, and `out` is empty. MALFORMED,
@@ -28,5 +29,7 @@ void csv_free(struct csv *csv);
 bool csv_column(const struct csv *csv, const char *name, size_t *out);
 /* A cell, "" if empty; row < rows, column < columns. Lent. */
 const char *csv_cell(const struct csv *csv, size_t row, size_t column);
+/* The line of the file, from 1, in which a row begins. */
+size_t csv_line(const struct csv *csv, size_t row);
 /* The cell as a finite number. False if it is empty (*out NAN) or not a number (*out left as it was). */
 bool csv_number(const char *cell, double *out);

@@ -1,6 +1,6 @@
 /* Comma-separated values: one pass over a copy of the text, in which cells are unquoted and terminated in
  * place. */
-#include "demo/csv.h"
+#include "base/csv.h"
 
 #include <errno.h>
 #include <math.h>
@@ -28,6 +28,22 @@ static enum status add_cell(struct parser *parser, char *cell)
         csv->capacity = capacity;
     }
     csv->cell[csv->cells++] = cell;
+    return STATUS_OK;
+}
+
+static enum status add_line(struct parser *parser, size_t row, size_t line)
+{
+    struct csv *csv = parser->csv;
+    if (row >= csv->lines_capacity) {
+        size_t capacity = csv->lines_capacity > 0 ? csv->lines_capacity * 2 : 256;
+        size_t *lines = realloc(csv->line, capacity * sizeof *lines);
+        if (lines == NULL) {
+            return fault_set(parser->fault, STATUS_NO_MEMORY, "out of memory");
+        }
+        csv->line = lines;
+        csv->lines_capacity = capacity;
+    }
+    csv->line[row] = line;
     return STATUS_OK;
 }
 
@@ -113,7 +129,7 @@ static enum status read_row(struct parser *parser)
         return fault_set(parser->fault, STATUS_MALFORMED, "line %zu: %zu cells, but the header has %zu", line,
                          cells, csv->columns);
     }
-    return STATUS_OK;
+    return add_line(parser, csv->cells / csv->columns - 1, line);
 }
 
 static enum status read_all(struct parser *parser)
@@ -206,6 +222,7 @@ void csv_free(struct csv *csv)
 {
     free(csv->data);
     free(csv->cell);
+    free(csv->line);
     *csv = (struct csv){0};
 }
 
@@ -223,6 +240,11 @@ bool csv_column(const struct csv *csv, const char *name, size_t *out)
 const char *csv_cell(const struct csv *csv, size_t row, size_t column)
 {
     return csv->cell[(row + 1) * csv->columns + column];
+}
+
+size_t csv_line(const struct csv *csv, size_t row)
+{
+    return csv->line[row + 1];
 }
 
 bool csv_number(const char *cell, double *out)

@@ -1,6 +1,5 @@
-/* The demo's CSV reader, and what is read with it: replays and traces of arrivals. */
+/* What the demo reads: replays and traces of arrivals. */
 #include "demo/arrivals.h"
-#include "demo/csv.h"
 #include "demo/replay.h"
 
 #include <criterion/criterion.h>
@@ -9,23 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-static struct csv parse(const char *text)
-{
-    struct csv csv;
-    struct fault fault = {0};
-    cr_assert_eq(csv_parse(text, strlen(text), &csv, &fault), STATUS_OK, "%s", fault.detail);
-    return csv;
-}
-
-static void refused(const char *text, const char *because)
-{
-    struct csv csv;
-    struct fault fault = {0};
-    cr_assert_neq(csv_parse(text, strlen(text), &csv, &fault), STATUS_OK, "%s", text);
-    cr_assert_not_null(strstr(fault.detail, because), "\"%s\" does not say \"%s\"", fault.detail, because);
-    cr_assert_null(csv.data);
-}
 
 /* A file with this content; its name is static. */
 static const char *file_of(const char *text)
@@ -38,61 +20,7 @@ static const char *file_of(const char *text)
     return path;
 }
 
-Test(demo_csv, reads_quotes_line_breaks_and_endings)
-{
-    struct csv csv = parse(
-        "\xef\xbb\xbf"
-        "a,b,c\r\n\n1,\"two, and \"\"a half\"\"\",\r\n\"x\ny\",,z");
-    size_t column;
-    cr_assert_eq(csv.rows, 2);
-    cr_assert_eq(csv.columns, 3);
-    cr_assert(csv_column(&csv, "c", &column) && column == 2);
-    cr_assert_not(csv_column(&csv, "d", &column));
-    cr_assert_str_eq(csv_cell(&csv, 0, 0), "1");
-    cr_assert_str_eq(csv_cell(&csv, 0, 1), "two, and \"a half\"");
-    cr_assert_str_eq(csv_cell(&csv, 0, 2), "");
-    cr_assert_str_eq(csv_cell(&csv, 1, 0), "x\ny");
-    cr_assert_str_eq(csv_cell(&csv, 1, 1), "");
-    cr_assert_str_eq(csv_cell(&csv, 1, 2), "z");
-    csv_free(&csv);
-}
-
-Test(demo_csv, a_header_alone_has_no_rows)
-{
-    struct csv csv = parse("only\n");
-    cr_assert_eq(csv.rows, 0);
-    cr_assert_eq(csv.columns, 1);
-    csv_free(&csv);
-    csv = parse("a,\n\"\",\"\"");
-    cr_assert_eq(csv.rows, 1);
-    cr_assert_str_eq(csv_cell(&csv, 0, 1), "");
-    csv_free(&csv);
-}
-
-Test(demo_csv, says_which_line_is_wrong)
-{
-    refused("", "header");
-    refused("a,b\n1,2\n3\n", "line 3: 1 cells");
-    refused("a,b\n1,2\n3,4,5\n", "line 3: 3 cells");
-    refused("a\n\"1\n2\n", "line 2: a quote");
-    refused("a\n\"1\"x\n", "line 2");
-    refused("a\n1\"2\n", "line 2: a quote inside");
-    refused("a\rb\n", "line 1");
-}
-
-Test(demo_csv, reads_numbers)
-{
-    double number = 7;
-    cr_assert(csv_number("-1.5e3", &number));
-    cr_assert_float_eq(number, -1500, 0);
-    cr_assert_not(csv_number("12x", &number));
-    cr_assert_not(csv_number("inf", &number));
-    cr_assert_float_eq(number, -1500, 0);
-    cr_assert_not(csv_number("", &number));
-    cr_assert(isnan(number));
-}
-
-Test(demo_csv, a_replay_keeps_what_was_not_measured_apart)
+Test(demo_files, a_replay_keeps_what_was_not_measured_apart)
 {
     struct replay replay;
     struct fault fault = {0};
@@ -112,7 +40,7 @@ Test(demo_csv, a_replay_keeps_what_was_not_measured_apart)
     replay_free(&replay);
 }
 
-Test(demo_csv, a_replay_refuses_what_is_no_outcome)
+Test(demo_files, a_replay_refuses_what_is_no_outcome)
 {
     static const char *const wrong[] = {"refusal\n2\n", "ttft_ms\n-1\n", "refusal\nyes\n", "model\nm\n",
                                         "refusal\n"};
@@ -126,7 +54,7 @@ Test(demo_csv, a_replay_refuses_what_is_no_outcome)
     }
 }
 
-Test(demo_csv, a_trace_keeps_its_shape_at_another_rate)
+Test(demo_files, a_trace_keeps_its_shape_at_another_rate)
 {
     struct trace trace;
     struct fault fault = {0};
@@ -147,7 +75,7 @@ Test(demo_csv, a_trace_keeps_its_shape_at_another_rate)
     trace_free(&trace);
 }
 
-Test(demo_csv, poisson_arrivals_have_their_rate)
+Test(demo_files, poisson_arrivals_have_their_rate)
 {
     const struct trace none = {0};
     struct random random;

@@ -1,5 +1,5 @@
 /* Reproducible random numbers: xoshiro256** (Blackman and Vigna), seeded through splitmix64. */
-#include "demo/random.h"
+#include "base/random.h"
 
 #include <math.h>
 
