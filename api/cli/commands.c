@@ -42,6 +42,7 @@ static const struct {
     const struct command *commands;
 } families[] = {{"Describe and apply", apply_commands},
                 {NULL, lint_commands},
+                {NULL, backtest_commands},
                 {"Versions and releases", version_commands},
                 {NULL, release_commands},
                 {NULL, diff_commands},

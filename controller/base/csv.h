@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { CSV_COLUMNS_MAX = 256, CSV_BYTES_MAX = 64 << 20 };
+enum { CSV_COLUMNS_MAX = 256, CSV_BYTES_MAX = 256 << 20 };
 
 struct csv {
     char *data; /* owned; the cells point into it */
