@@ -302,6 +302,10 @@ static int set_traffic(struct work *work)
         return cli_fault(work->cli, &fault);
     }
     setup->traffic.in_order = args_has(work->args, "in-order");
+    /* shares that no weight has drawn; keys that come and go with the draws */
+    if (args_has(work->args, "as-recorded") || work->outcomes.keys.count > 0) {
+        setup->spec.policy.split_check = false;
+    }
     code = set_arrivals(work, stable, canary);
     if (code != CLI_OK) {
         return code;

@@ -38,6 +38,7 @@ struct backtest_traffic {
     const struct outcome **recorded;
     bool *of_canary;
     size_t skipped; /* as_recorded: rows before the canary's first */
+    int32_t strata; /* >= 1 */
 };
 
 /* Copies the rows of two releases (places in `outcomes`, which may be the same) out of `outcomes`, which must
@@ -56,9 +57,10 @@ void traffic_free(struct backtest_traffic *traffic);
 
 /* What is admitted in one second. */
 struct backtest_second {
-    struct counts sli[SLI_COUNT];
-    int64_t canary, stable;         /* requests */
-    int64_t canary_bad, stable_bad; /* of them, bad in some watched SLI */
+    struct sli_counts sli[SLI_COUNT]; /* of the watched */
+    int64_t canary, stable;           /* requests */
+    int32_t w_lo, w_hi;               /* smallest and largest weight that gateways gave in it */
+    int64_t canary_bad, stable_bad;   /* of them, bad in some watched SLI */
 };
 
 /* One rollout's requests. */

@@ -36,7 +36,7 @@ static bool used(const struct run *run, int sli)
 
 static enum status open_ring(struct run *run, struct fault *fault)
 {
-    run->ring.length = 1;
+    run->ring.length = 2 + run->setup->settle_s;
     for (int i = 0; i < SLI_COUNT; i++) {
         if (used(run, i) && lag_s(run, i) >= run->ring.length) {
             run->ring.length = lag_s(run, i) + 1;
@@ -97,10 +97,28 @@ static void admit(struct run *run, int64_t second)
     run->out->stable_bad += now->stable_bad;
 }
 
+/* What the gateways were told is what they did: the split check looks all the same, as its false alarms
+   belong to the policy. Where nothing is drawn at the weights there is nothing to check. */
+static void check_split(struct run *run, int64_t second)
+{
+    const struct backtest_second *of = &run->ring.second[second % run->ring.length];
+    struct admissions admissions = {.t_s = (double)second,
+                                    .dt_s = 1,
+                                    .n_c = of->canary,
+                                    .n_b = of->stable,
+                                    .w_lo = of->w_lo,
+                                    .w_hi = of->w_hi};
+    struct split_block closed;
+    offline_admissions(&run->offline, &admissions, &closed);
+}
+
 /* Gives the evidence what has matured by now_s. */
 static void mature(struct run *run, int64_t now_s)
 {
     struct block closed[2];
+    if (now_s - 1 - run->setup->settle_s >= 0) {
+        check_split(run, now_s - 1 - run->setup->settle_s);
+    }
     for (int i = 0; i < SLI_COUNT; i++) {
         int64_t second = now_s - (used(run, i) ? lag_s(run, i) : 0);
         if (used(run, i) && second >= 0) {

@@ -63,7 +63,9 @@ static bool copy_arm(struct backtest_arm *arm, const struct outcomes *outcomes, 
 enum status traffic_init(struct backtest_traffic *traffic, const struct outcomes *outcomes, int32_t stable,
                          int32_t canary, uint32_t watched, struct fault *fault)
 {
+    size_t strata = outcomes->strata.count;
     *traffic = (struct backtest_traffic){.watched = watched, .keys = &outcomes->keys};
+    traffic->strata = strata > OUTCOMES_STRATA_MAX ? OUTCOMES_STRATA_MAX : strata > 0 ? (int32_t)strata : 1;
     return copy_arm(&traffic->stable, outcomes, stable, watched) &&
                    copy_arm(&traffic->canary, outcomes, canary, watched)
                ? STATUS_OK
@@ -327,17 +329,37 @@ static void count(const struct outcome *row, bool canary, uint32_t watched, stru
     uint32_t known = row->known & watched, bad = row->bad & watched;
     *(canary ? &out->canary : &out->stable) += 1;
     *(canary ? &out->canary_bad : &out->stable_bad) += bad != 0;
-    for (int sli = 0; known >> sli != 0; sli++) {
-        struct counts *counts = &out->sli[sli];
+    for (int sli = 0; watched >> sli != 0; sli++) {
+        struct sli_counts *sums = &out->sli[sli];
+        struct counts *counts = &sums->stratum[row->stratum];
+        if ((watched >> sli & 1) == 0) {
+            continue;
+        }
         *(canary ? &counts->n_c : &counts->n_b) += known >> sli & 1;
         *(canary ? &counts->k_c : &counts->k_b) += bad >> sli & 1;
+        *(canary ? &sums->coverage.n_c : &sums->coverage.n_b) += 1;
+        *(canary ? &sums->coverage.k_c : &sums->coverage.k_b) += (known >> sli & 1) == 0;
     }
+}
+
+/* Cleared, with the weights that gateways give from its beginning to its end. */
+static void open_second(const struct backtest_traffic *traffic, int64_t second, const struct offline *offline,
+                        struct backtest_second *out)
+{
+    int32_t first = offline_weight_at(offline, (double)second);
+    int32_t last = offline_weight_at(offline, (double)second + 1);
+    memset(out, 0, sizeof *out);
+    for (int sli = 0; traffic->watched >> sli != 0; sli++) {
+        out->sli[sli].strata = traffic->strata;
+    }
+    out->w_lo = first < last ? first : last;
+    out->w_hi = first < last ? last : first;
 }
 
 void traffic_second(struct traffic_stream *stream, int64_t second, const struct offline *offline,
                     struct backtest_second *out)
 {
-    memset(out, 0, sizeof *out);
+    open_second(stream->traffic, second, offline, out);
     double end = (double)second + 1;
     while (stream->next_s < end && !traffic_over(stream)) {
         bool canary;
