@@ -85,8 +85,9 @@ static bool exceeds(const struct burn_ring *ring, const struct burn_window *wind
 bool burn_now(const struct burn_ring *ring, const struct burn_window *window, double now_s,
               double budget_rate)
 {
-    double share = burn_factor(window, budget_rate) * budget_rate;
-    return window->factor > 0 && budget_rate > 0 && ring->newest >= 0 &&
+    double factor = burn_factor(window, budget_rate), share = factor * budget_rate;
+    /* below 1 the budget is spent no faster than the SLO allows, and that is no burn */
+    return window->factor > 0 && factor >= 1 && budget_rate > 0 && ring->newest >= 0 &&
            exceeds(ring, window, now_s, (double)window->long_s, share, BURN_BAD_MIN) &&
            exceeds(ring, window, now_s, (double)window->short_s, share, 1);
 }

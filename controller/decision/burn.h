@@ -30,7 +30,7 @@ struct burn_ring {
 
 /* The largest factor that can be told from a service that is simply down: factor x (1 - objective) <= 0.5. */
 double burn_factor_max(double budget_rate);
-/* The window's factor, but no more than that. */
+/* The window's factor, but no more than that. Below 1 (an SLO below 50 %) the window is not used. */
 double burn_factor(const struct burn_window *window, double budget_rate);
 
 void burn_init(struct burn_ring *ring);

@@ -152,6 +152,19 @@ Test(decision_offline, what_both_arms_share_blames_nobody)
     cr_expect_eq(offline.course.phase, PHASE_COMPLETED);
 }
 
+/* Found with recorded refusals: 59.6 % in both arms, an objective of 17 %. */
+Test(decision_offline, what_an_objective_below_one_half_allows_is_no_burn)
+{
+    static struct offline offline;
+    struct dice dice = dice_seeded(8);
+    begin(&offline, ACTION_ROLLBACK, PACE_EVIDENCE);
+    struct guardrail *guardrail = &offline.policy.guardrail[SLI_REFUSAL];
+    guardrail->ceiling = .95;
+    guardrail->budget_rate = .83;
+    run(&offline, &dice, 0, 7200, (struct weather){.596, .596, false});
+    cr_expect_eq(offline.course.phase, PHASE_COMPLETED, "%s", offline.rule->id);
+}
+
 Test(decision_offline, gateways_apply_a_weight_after_their_delay)
 {
     static struct offline offline;
