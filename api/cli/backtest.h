@@ -113,7 +113,8 @@ struct backtest_result {
     double at_s;   /* when it ended, or was paused; else when looking ended */
     double seen_s; /* how long it was looked at */
     int64_t canary, stable, canary_bad, stable_bad; /* requests, until gateways had applied the end */
-    double harm;                       /* canary_bad beyond what stable's share would have been */
+    int64_t counted; /* canary requests that the evidence rests on: the most that any SLI has counted */
+    double harm;     /* canary_bad beyond what stable's share would have been */
     double rule_s[BACKTEST_RULES_MAX]; /* how long each row of the table spoke */
     struct {
         struct counts total;
@@ -146,7 +147,7 @@ struct backtest_group {
     const struct rule *rule; /* NULL in a kind: several */
     enum sli lead;           /* SLI_COUNT = none, or in a kind: several */
     size_t seeds, unproven;
-    struct backtest_spread at_s, canary, harm;
+    struct backtest_spread at_s, canary, counted, harm;
 };
 
 /* A row of the table that held or paused some of them on the way. */
@@ -166,7 +167,7 @@ struct backtest_summary {
     size_t kinds;
     struct backtest_wait wait[BACKTEST_WAITS_MAX];
     size_t waits;
-    struct backtest_spread at_s, canary, harm;
+    struct backtest_spread at_s, canary, counted, harm;
     size_t typical; /* the result that is the median of the largest group */
 };
 
@@ -183,6 +184,7 @@ enum backtest_truth {
     TRUTH_SHARED,  /* both are above the ceiling */
     TRUTH_COUNT
 };
+const char *backtest_truth_name(enum backtest_truth truth); /* "within" ...; static */
 enum backtest_truth backtest_compare(const struct backtest_setup *setup, enum sli sli);
 /* Odds ratio canary to stable; INFINITY if stable has no bad row, NAN if neither has. */
 double backtest_odds(const struct backtest_setup *setup, enum sli sli);

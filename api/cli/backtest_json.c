@@ -79,7 +79,8 @@ static struct json_object *arm(const struct backtest *backtest, const struct bac
 static struct json_object *setup(const struct backtest *backtest)
 {
     const struct backtest_setup *of = &backtest->setup;
-    struct json_object *object = json_object_new_object(), *left_out = json_object_new_array();
+    struct json_object *object = json_object_new_object(), *left_out = json_object_new_array(),
+                       *recordings = json_object_new_object();
     cli_add(&object, "outcomes", text_or_null(backtest->outcomes_path));
     cli_add(&object, "policy_file", text_or_null(backtest->policy_path));
     cli_add(&object, "slos", spec_write_slos(&of->slos));
@@ -87,6 +88,13 @@ static struct json_object *setup(const struct backtest *backtest)
     cli_add(&object, "plan", spec_write_plan(&of->plan));
     cli_add(&object, "stable", arm(backtest, &of->traffic.stable));
     cli_add(&object, "canary", arm(backtest, &of->traffic.canary));
+    for (int i = 0; i < SLI_COUNT; i++) {
+        if (of->spec.policy.guardrail[i].used) {
+            cli_add(&recordings, sli_name((enum sli)i),
+                    text_or_null(backtest_truth_name(backtest_compare(of, (enum sli)i))));
+        }
+    }
+    cli_add(&object, "the_canary_is", recordings);
     cli_add(&object, "arrivals", text_or_null(backtest->arrivals));
     cli_add(&object, "requests_per_second", real(of->traffic.rps));
     cli_add(&object, "as_recorded", json_object_new_boolean(of->traffic.as_recorded));
@@ -116,6 +124,7 @@ static struct json_object *summary(const struct backtest_summary *of)
     cli_add(&object, "not_ended", whole((int64_t)of->open));
     cli_add(&object, "after_s", spread(&of->at_s));
     cli_add(&object, "canary_requests", spread(&of->canary));
+    cli_add(&object, "canary_counted", spread(&of->counted));
     cli_add(&object, "users_worse_off", spread(&of->harm));
     for (size_t i = 0; i < of->groups && groups != NULL; i++) {
         const struct backtest_group *group = &of->group[i];
@@ -127,6 +136,7 @@ static struct json_object *summary(const struct backtest_summary *of)
         cli_add(&one, "unproven", whole((int64_t)group->unproven));
         cli_add(&one, "after_s", spread(&group->at_s));
         cli_add(&one, "canary_requests", spread(&group->canary));
+        cli_add(&one, "canary_counted", spread(&group->counted));
         cli_add(&one, "users_worse_off", spread(&group->harm));
         json_object_array_add(groups, one);
     }
@@ -207,6 +217,7 @@ static struct json_object *result(const struct backtest *backtest, const struct 
     cli_add(&object, "after_s", real(of->at_s));
     cli_add(&object, "seen_s", real(of->seen_s));
     cli_add(&object, "canary_requests", whole(of->canary));
+    cli_add(&object, "canary_counted", whole(of->counted));
     cli_add(&object, "canary_bad", whole(of->canary_bad));
     cli_add(&object, "stable_requests", whole(of->stable));
     cli_add(&object, "stable_bad", whole(of->stable_bad));

@@ -21,7 +21,11 @@ struct run {
     struct backtest_result *out;
     bool keep;
     double rule_since_s;
+    struct backtest_second minute; /* sums of the present minute: requests and bad ones */
+    double harm;                   /* of the minutes before */
 };
+
+enum { MINUTE_S = 60 };
 
 /* From the beginning of a second to the moment when the loop counts it. */
 static int64_t lag_s(const struct run *run, int sli)
@@ -87,10 +91,28 @@ static enum status decide_at(struct run *run, double now_s, struct fault *fault)
     return run->keep ? keep(run, now_s, &decision, fault) : STATUS_OK;
 }
 
+/* What canary's requests of the present minute were worse than stable's of the same. */
+static double minute_harm(const struct run *run)
+{
+    const struct backtest_second *of = &run->minute;
+    if (of->stable == 0) {
+        return 0;
+    }
+    return (double)of->canary_bad - (double)of->stable_bad / (double)of->stable * (double)of->canary;
+}
+
 static void admit(struct run *run, int64_t second)
 {
-    struct backtest_second *now = &run->ring.second[second % run->ring.length];
+    struct backtest_second *now = &run->ring.second[second % run->ring.length], *minute = &run->minute;
+    if (second % MINUTE_S == 0) {
+        run->harm += minute_harm(run);
+        *minute = (struct backtest_second){.canary = 0};
+    }
     traffic_second(&run->stream, second, &run->offline, now);
+    minute->canary += now->canary;
+    minute->stable += now->stable;
+    minute->canary_bad += now->canary_bad;
+    minute->stable_bad += now->stable_bad;
     run->out->canary += now->canary;
     run->out->stable += now->stable;
     run->out->canary_bad += now->canary_bad;
@@ -151,6 +173,7 @@ static void finish_slis(struct run *run, double now_s)
         }
         struct shares shares = policy_shares(policy, (enum sli)i);
         run->out->sli[i].total = sli->total;
+        run->out->counted = sli->total.n_c > run->out->counted ? sli->total.n_c : run->out->counted;
         run->out->sli[i].verdict = evidence_verdict(evidence, policy, (enum sli)i, now_s, false);
         run->out->sli[i].relative = log(shares.sli * shares.relative) + evidence_lane_log(&sli->relative);
         run->out->sli[i].absolute =
@@ -181,12 +204,9 @@ static void finish(struct run *run, int64_t now_s)
     }
     change_rule(run, out->rule, (double)now_s);
     finish_slis(run, (double)now_s);
-    double bad = (double)stable->any_bad, n = (double)stable->count;
-    if (run->setup->traffic.as_recorded) { /* at the same time, not over the whole file */
-        bad = (double)out->stable_bad;
-        n = (double)out->stable;
-    }
-    out->harm = (double)out->canary_bad - (n > 0 ? bad / n * (double)out->canary : 0);
+    double share = (double)stable->any_bad / (double)stable->count;
+    bool drawn = !run->setup->traffic.as_recorded && !run->setup->traffic.in_order;
+    out->harm = drawn ? (double)out->canary_bad - share * (double)out->canary : run->harm + minute_harm(run);
 }
 
 static enum status play(struct run *run, struct fault *fault)

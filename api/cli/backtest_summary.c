@@ -40,6 +40,11 @@ static double canary(const struct backtest_result *result)
     return (double)result->canary;
 }
 
+static double counted(const struct backtest_result *result)
+{
+    return (double)result->counted;
+}
+
 static double harm(const struct backtest_result *result)
 {
     return result->harm;
@@ -109,6 +114,7 @@ static size_t find_groups(const struct backtest_result *result, size_t count, bo
     for (size_t i = 0; i < groups; i++) {
         group[i].at_s = spread(result, count, &group[i], at_s, room);
         group[i].canary = spread(result, count, &group[i], canary, room);
+        group[i].counted = spread(result, count, &group[i], counted, room);
         group[i].harm = spread(result, count, &group[i], harm, room);
     }
     sort(group, groups);
@@ -172,12 +178,20 @@ enum status backtest_sum_up(const struct backtest_result *result, size_t count, 
     find_typical(result, count, out);
     out->at_s = spread(result, count, NULL, at_s, room);
     out->canary = spread(result, count, NULL, canary, room);
+    out->counted = spread(result, count, NULL, counted, room);
     out->harm = spread(result, count, NULL, harm, room);
     free(room);
     return STATUS_OK;
 }
 
 /* --- what the recordings are like ------------------------------------------------------------------ */
+
+const char *backtest_truth_name(enum backtest_truth truth)
+{
+    static const char *const names[TRUTH_COUNT] = {"unknown", "within",  "between",
+                                                   "harmful", "ceiling", "shared"};
+    return names[truth];
+}
 
 static double share(const struct backtest_arm *arm, enum sli sli)
 {
