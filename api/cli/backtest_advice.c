@@ -68,6 +68,12 @@ static void say_false_alarms(const struct backtest *backtest, struct text *out)
 {
     const struct backtest_summary *summary = &backtest->summary;
     double alpha = backtest->setup.spec.policy.alpha;
+    if (summary->seeds == 1) {
+        say(out,
+            "By the recordings the canary is within every tolerance and ceiling, so that a rollback with "
+            "blame would be a false alarm.");
+        return;
+    }
     say(out,
         "By the recordings the canary is within every tolerance and ceiling, so that a rollback with blame "
         "is a "
@@ -89,6 +95,12 @@ static void say_harmful(const struct backtest *backtest, enum sli sli, bool ceil
     char time[CLOCK_TEXT_MAX], harm[OUTPUT_MAX];
     clock_format_human((int64_t)llround(summary->at_s.median) * 1000, time);
     output_count(llround(summary->harm.high), harm);
+    if (summary->seeds == 1) {
+        say(out, "By the recordings the canary is %s in %s: going back is right. The policy %s.",
+            ceiling ? "above its ceiling" : "worse than every margin", sli_name(sli),
+            summary->rolled_back > 0 ? "did so" : "did not");
+        return;
+    }
     say(out,
         "By the recordings the canary is %s in %s: going back is right. The policy did so in %zu of %zu "
         "rollouts; in 95 %% of them no more than %s users were worse off.",
@@ -263,6 +275,71 @@ static size_t advise_speed(const struct backtest *backtest, struct text *out)
     return said;
 }
 
+/* Which step of the shown rollout took longest, and how long, s; 0 = none. */
+static int32_t longest_step(const struct backtest_result *shown, double *seconds)
+{
+    int32_t longest = 0;
+    *seconds = 0;
+    for (size_t i = 0, begin = 0; i < shown->decisions; i++) {
+        double end_s = i + 1 < shown->decisions ? shown->decision[i + 1].at_s : shown->at_s;
+        int32_t step = shown->decision[begin].decision.step;
+        if (i + 1 < shown->decisions && shown->decision[i + 1].decision.step == step) {
+            continue;
+        }
+        if (end_s - shown->decision[begin].at_s > *seconds) {
+            *seconds = end_s - shown->decision[begin].at_s;
+            longest = step;
+        }
+        begin = i + 1;
+    }
+    return longest;
+}
+
+/* Where the time of a rollout that completes goes. */
+static size_t advise_steps(const struct backtest *backtest, struct text *out)
+{
+    const struct backtest_result *shown = &backtest->shown;
+    const struct backtest_setup *setup = &backtest->setup;
+    double seconds;
+    int32_t step = longest_step(shown, &seconds);
+    if (shown->phase != PHASE_COMPLETED || step < 1 || (size_t)step >= setup->plan.steps ||
+        seconds < .35 * shown->at_s || seconds < 2 * (double)setup->plan.step[step - 1].bake_s) {
+        return 0;
+    }
+    char weight[OUTPUT_MAX], time[CLOCK_TEXT_MAX], all[CLOCK_TEXT_MAX];
+    advise(
+        out,
+        "step %d at %s took %s of the %s, most of it waiting for proof. Proof comes with weight x (1 - "
+        "weight) x "
+        "requests: a heavier step is faster and gives the canary to more users; a wider margin is faster and "
+        "proves less. 'serin lint --rps %.3g' says how long each step takes.",
+        (int)step, output_weight(setup->plan.step[step - 1].weight, weight),
+        clock_format_human((int64_t)llround(seconds) * 1000, time),
+        clock_format_human((int64_t)llround(shown->at_s) * 1000, all), setup->traffic.rps);
+    return 1;
+}
+
+/* A bake that ends by its time has proven nothing in it. */
+static size_t advise_bake(const struct backtest *backtest, struct text *out)
+{
+    const struct backtest_summary *summary = &backtest->summary;
+    const struct backtest_setup *setup = &backtest->setup;
+    size_t unproven = 0;
+    char rest[OUTPUT_MAX];
+    for (size_t i = 0; i < summary->groups; i++) {
+        unproven += summary->group[i].phase == PHASE_COMPLETED ? summary->group[i].unproven : 0;
+    }
+    if (2 * unproven <= summary->completed || setup->spec.policy.pace == PACE_TIME) {
+        return 0;
+    }
+    advise(out,
+           "in %zu of the %zu that completed, the bake ended by its time, unproven: the %s of the requests "
+           "that stable "
+           "keeps are little to compare with. A larger holdback or a longer bake would prove it.",
+           unproven, summary->completed, output_weight(setup->spec.policy.holdback, rest));
+    return 1;
+}
+
 static size_t advise_data(const struct backtest *backtest, struct text *out)
 {
     const struct backtest_traffic *traffic = &backtest->setup.traffic;
@@ -284,6 +361,8 @@ void backtest_advice(const struct backtest *backtest, struct text *out)
     size_t said = advise_ceilings(&backtest->setup, out);
     said += advise_pace(backtest, out);
     said += advise_speed(backtest, out);
+    said += advise_steps(backtest, out);
+    said += advise_bake(backtest, out);
     said += advise_lint(backtest, out);
     said += advise_data(backtest, out);
     if (said == 0) {

@@ -165,7 +165,7 @@ static void put_arms(const struct backtest *backtest, bool colors, struct text *
     table_end(&table, colors, out);
     text_printf(out, "  Requests: %s, %.4g a second", backtest->arrivals, setup->traffic.rps);
     if (setup->traffic.skipped > 0) {
-        text_printf(out, "; %zu rows before the canary's first are left out", setup->traffic.skipped);
+        text_printf(out, "; rows before the canary's first are left out: %zu", setup->traffic.skipped);
     }
     text_puts(out, ".\n");
     if (backtest->left_out != 0) {
