@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 #include "rollout/reason.h"
+#include "spec/inputs.h"
 #include "store/events.h"
 
 #include <stdio.h>
@@ -81,10 +82,53 @@ static bool put(struct json_object *object, const char *name, struct json_object
     return false;
 }
 
+static bool put_real(struct json_object *object, const char *name, double value)
+{
+    return put(object, name, spec_write_real(value));
+}
+
+/* Where each SLI stood: a replay holds its own numbers against these. */
+static struct json_object *lanes(const struct rollout_state *state)
+{
+    const struct evidence *evidence = &state->evidence.evidence;
+    struct json_object *object = json_object_new_object();
+    bool good = object != NULL;
+    for (int i = 0; i < SLI_COUNT && good; i++) {
+        const struct sli_evidence *sli = &evidence->sli[i];
+        struct json_object *lane = state->spec.policy.guardrail[i].used ? json_object_new_object() : NULL;
+        if (lane == NULL)
+            continue;
+        good = put(lane, "weight", json_object_new_int(sli->weight)) &&
+               put_real(lane, "relative", evidence_lane_log(&sli->relative)) &&
+               put_real(lane, "absolute", evidence_lane_log(&sli->absolute)) &&
+               put_real(lane, "promotion", evidence_ni(evidence, (enum sli)i));
+        if (!good)
+            json_object_put(lane);
+        else
+            good = put(object, sli_name((enum sli)i), lane);
+    }
+    if (good)
+        return object;
+    json_object_put(object);
+    return NULL;
+}
+
+/* The evidence as the decision sees it: to be taken before the weight is changed. `at_s` is the decision's
+   own time. NULL on no memory. */
+static struct json_object *evidence_seen(const struct rollout_state *state)
+{
+    struct json_object *object = json_object_new_object();
+    if (object != NULL && put(object, "bare", json_object_new_boolean(state->bare)) &&
+        put_real(object, "at_s", state_seconds(state, state->world.now)) && put(object, "slis", lanes(state)))
+        return object;
+    json_object_put(object);
+    return NULL;
+}
+
 /* What the event keeps: enough to replay the decision (law 7), and what a person wants to see. */
 static struct json_object *event_data(const struct rollout_state *state, const struct snapshot *snapshot,
-                                      const struct rule *rule, const struct change *change,
-                                      const char *from_phase)
+                                      struct json_object *seen, const struct rule *rule,
+                                      const struct change *change, const char *from_phase)
 {
     struct json_object *data = json_object_new_object();
     const struct rollout_row *row = &state->row;
@@ -98,7 +142,9 @@ static struct json_object *event_data(const struct rollout_state *state, const s
                 put(data, "page", json_object_new_boolean((rule->effects & EFFECT_PAGE) != 0)) &&
                 put(data, "blocks", json_object_new_int64(state->evidence.blocks)) &&
                 put(data, "split_blocks", json_object_new_int64(state->evidence.evidence.split.blocks)) &&
-                put(data, "inputs", snapshot_write(snapshot));
+                put(data, "version", json_object_new_string(SERIN_VERSION)) &&
+                put(data, "evidence", json_object_get(seen)) &&
+                put(data, "inputs", spec_write_inputs(snapshot));
     if (good && rule->next_step != NULL)
         good = put(data, "next_step", json_object_new_string(rule->next_step));
     if (good && row->stable[0] != '\0')
@@ -110,12 +156,12 @@ static struct json_object *event_data(const struct rollout_state *state, const s
 }
 
 static enum status write_event(struct db *db, const struct rollout_state *state,
-                               const struct snapshot *snapshot, const struct rule *rule,
-                               const struct change *change, const char *from_phase, const char *reason,
-                               struct fault *fault)
+                               const struct snapshot *snapshot, struct json_object *seen,
+                               const struct rule *rule, const struct change *change, const char *from_phase,
+                               const char *reason, struct fault *fault)
 {
     char id[ID_MAX];
-    struct json_object *data = event_data(state, snapshot, rule, change, from_phase);
+    struct json_object *data = event_data(state, snapshot, seen, rule, change, from_phase);
     if (data == NULL)
         return fault_set(fault, STATUS_NO_MEMORY, "Out of memory");
     struct event event = {.type = rule->event,
@@ -185,9 +231,12 @@ static enum status note(struct db *db, struct rollout_state *state, const struct
     reason_fill(rule->sentence, context, state->row.reason, sizeof state->row.reason);
     state->row.alarmed |= course_acted_on(rule, snapshot);
     enum status status = STATUS_OK;
-    if (rule->event != NULL)
-        status = write_event(db, state, snapshot, rule, change, phase_name(state->row.phase),
+    if (rule->event != NULL) {
+        struct json_object *seen = evidence_seen(state);
+        status = write_event(db, state, snapshot, seen, rule, change, phase_name(state->row.phase),
                              state->row.reason, fault);
+        json_object_put(seen);
+    }
     return status == STATUS_OK ? rollouts_update(db, &state->row, fault) : status;
 }
 
@@ -199,6 +248,7 @@ static enum status transit(struct db *db, struct rollout_state *state, const str
     const char *from_phase = phase_name(state->row.phase);
     enum status status = STATUS_OK;
     char reason[sizeof state->row.reason];
+    struct json_object *seen = evidence_seen(state);
     reason_fill(rule->sentence, context, reason, sizeof reason);
 
     if (rule->effects & EFFECT_MUTE)
@@ -206,7 +256,7 @@ static enum status transit(struct db *db, struct rollout_state *state, const str
     if (status == STATUS_OK && (rule->effects & ROUTE_EFFECTS) != 0)
         status = write_route(db, state, decision, change, fault);
     if (status != STATUS_OK)
-        return status;
+        goto out;
     move(state, decision);
     state->row.alarmed |= course_acted_on(rule, snapshot);
     if ((rule->effects & EFFECT_MUTE) == 0) { /* a mute is no reason for being where it is */
@@ -218,8 +268,12 @@ static enum status transit(struct db *db, struct rollout_state *state, const str
     if (status == STATUS_OK && (rule->effects & EFFECT_ROUTE_PROMOTE))
         status = rollouts_add_bake(db, &state->row, state->world.now, fault);
     if (status == STATUS_OK)
-        status = write_event(db, state, snapshot, rule, change, from_phase, reason, fault);
-    return status == STATUS_OK ? rollouts_update(db, &state->row, fault) : status;
+        status = write_event(db, state, snapshot, seen, rule, change, from_phase, reason, fault);
+    if (status == STATUS_OK)
+        status = rollouts_update(db, &state->row, fault);
+out:
+    json_object_put(seen);
+    return status;
 }
 
 enum status change_run(struct db *db, struct rollout_state *state, const struct change *change,

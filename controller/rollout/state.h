@@ -47,8 +47,3 @@ void state_keep(struct rollout_state *state, const struct course *course);
 /* What decide() looks at. Calls evidence_judge(), which may latch. `new_weight` is the command's
  * (or 0). */
 void state_snapshot(struct rollout_state *state, int32_t new_weight, struct snapshot *out);
-
-/* The snapshot as a JSON object and back (replay). NULL on no memory; false if a field is missing or of a
- * wrong type. */
-struct json_object *snapshot_write(const struct snapshot *snapshot);
-bool snapshot_read(struct json_object *value, struct snapshot *out);

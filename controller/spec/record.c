@@ -1,0 +1,304 @@
+/* Reading the record of a rollout. */
+#include "spec/record.h"
+
+#include "base/json.h"
+#include "spec/fields.h"
+#include "spec/inputs.h"
+#include "spec/plan.h"
+#include "spec/slos.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { BLOCKS_MAX = 1 << 30 };
+
+static const double time_max_s = 1e12; /* of evidence: far beyond any rollout, and exact to the microsecond */
+
+static enum status closed(const struct json_fields *fields)
+{
+    return fields->failed ? STATUS_INVALID : STATUS_OK;
+}
+
+static bool read_text(struct json_fields *fields, const char *name, size_t size, char *out)
+{
+    const char *text;
+    if (!json_fields_text(fields, name, JSON_REQUIRED, 0, size - 1, &text)) {
+        return false;
+    }
+    snprintf(out, size, "%s", text);
+    return true;
+}
+
+/* A number that may be infinite. */
+static bool read_real(struct json_fields *fields, const char *name, double *out)
+{
+    struct json_object *value;
+    if (!json_fields_any(fields, name, JSON_REQUIRED, &value)) {
+        return false;
+    }
+    if (!spec_read_real(value, out)) {
+        spec_wrong(fields, name, "is no number");
+        return false;
+    }
+    return true;
+}
+
+/* --- the head ---------------------------------------------------------------------------------------- */
+
+static enum status read_weight(struct json_object *value, const char *pointer, double before,
+                               struct weight_change *out, struct fault *fault)
+{
+    struct json_fields fields;
+    int64_t weight = 0;
+    json_fields_open(&fields, value, pointer, fault);
+    json_fields_number(&fields, "at_s", JSON_REQUIRED, 0, time_max_s, &out->at_s);
+    json_fields_integer(&fields, "weight", JSON_REQUIRED, 0, WEIGHT_FULL, &weight);
+    json_fields_bool(&fields, "raised", JSON_REQUIRED, &out->raised);
+    out->weight = (int32_t)weight;
+    if (!fields.failed && out->at_s < before) {
+        spec_wrong(&fields, "at_s", "is before the change of weight before it");
+    }
+    return closed(&fields);
+}
+
+static void read_weights(struct json_fields *fields, struct spec_record *out)
+{
+    struct json_object *list;
+    char at[160];
+    if (!json_fields_array(fields, "weights", JSON_REQUIRED, 0, EVIDENCE_WEIGHTS_MAX, &list)) {
+        return;
+    }
+    out->weights = json_object_array_length(list);
+    for (size_t i = 0; i < out->weights; i++) {
+        snprintf(at, sizeof at, "%s/weights/%zu", fields->pointer, i);
+        double before = i > 0 ? out->weight[i - 1].at_s : 0;
+        if (read_weight(json_object_array_get_idx(list, i), at, before, &out->weight[i], fields->fault) !=
+            STATUS_OK) {
+            fields->failed = true;
+            return;
+        }
+    }
+}
+
+static void read_documents(struct json_fields *fields, struct spec_record *out)
+{
+    struct json_object *slos, *policy, *plan;
+    bool have = json_fields_any(fields, "slos", JSON_REQUIRED, &slos);
+    have = json_fields_any(fields, "policy", JSON_REQUIRED, &policy) && have;
+    have = json_fields_any(fields, "plan", JSON_REQUIRED, &plan) && have;
+    if (!have || spec_read_slos(slos, "/slos", &out->slos, fields->fault) != STATUS_OK ||
+        spec_read_policy(policy, "/policy", &out->slos, &out->policy, fields->fault) != STATUS_OK ||
+        spec_read_plan(plan, "/plan", &out->plan, fields->fault) != STATUS_OK) {
+        fields->failed = true;
+        return;
+    }
+    policy_allowances(&out->slos, &out->policy.policy);
+}
+
+enum status spec_read_record(struct json_object *value, struct spec_record *out, struct fault *fault)
+{
+    struct json_fields fields;
+    const char *stable;
+    memset(out, 0, sizeof *out);
+    json_fields_open(&fields, value, "", fault);
+    read_text(&fields, "rollout", sizeof out->rollout, out->rollout);
+    read_text(&fields, "version", sizeof out->version, out->version);
+    read_text(&fields, "service", sizeof out->service, out->service);
+    read_text(&fields, "release", sizeof out->release, out->release);
+    if (json_fields_text(&fields, "stable", JSON_OPTIONAL, 0, NAME_MAX_LENGTH, &stable)) {
+        snprintf(out->stable, sizeof out->stable, "%s", stable);
+    }
+    json_fields_bool(&fields, "fix", JSON_REQUIRED, &out->fix);
+    json_fields_bool(&fields, "weights_complete", JSON_REQUIRED, &out->weights_complete);
+    json_fields_number(&fields, "tick_s", JSON_REQUIRED, 1e-3, 86400, &out->tick_s);
+    read_weights(&fields, out);
+    read_documents(&fields, out);
+    return closed(&fields);
+}
+
+/* --- decisions ----------------------------------------------------------------------------------------- */
+
+static void read_lane(struct json_object *value, const char *pointer, struct replay_lane *out,
+                      struct json_fields *above)
+{
+    struct json_fields fields;
+    int64_t weight = 0;
+    json_fields_open(&fields, value, pointer, above->fault);
+    json_fields_integer(&fields, "weight", JSON_REQUIRED, 0, WEIGHT_FULL, &weight);
+    out->known = read_real(&fields, "relative", &out->relative) &&
+                 read_real(&fields, "absolute", &out->absolute) &&
+                 read_real(&fields, "promotion", &out->promotion);
+    out->weight = (int32_t)weight;
+    above->failed = above->failed || fields.failed;
+}
+
+/* Events before this was stored have no "evidence". */
+static void read_seen(struct json_object *value, const char *pointer, struct replay_decision *out,
+                      struct json_fields *above)
+{
+    struct json_fields fields;
+    struct json_object *slis, *lane;
+    char at[160];
+    json_fields_open(&fields, value, pointer, above->fault);
+    json_fields_bool(&fields, "bare", JSON_OPTIONAL, &out->bare);
+    json_fields_number(&fields, "at_s", JSON_REQUIRED, 0, time_max_s, &out->at_s);
+    if (json_fields_object(&fields, "slis", JSON_REQUIRED, &slis)) {
+        for (enum sli sli = 0; sli < SLI_COUNT; sli++) {
+            snprintf(at, sizeof at, "%s/slis/%s", pointer, sli_name(sli));
+            if (json_object_object_get_ex(slis, sli_name(sli), &lane)) {
+                read_lane(lane, at, &out->lane[sli], &fields);
+            }
+        }
+    }
+    above->failed = above->failed || fields.failed;
+}
+
+static void read_data(struct json_object *value, const char *pointer, struct replay_decision *out,
+                      size_t *missing, struct json_fields *above)
+{
+    struct json_fields fields;
+    struct json_object *inputs, *seen;
+    const char *verb, *phase;
+    char at[160];
+    int64_t step = 0;
+    json_fields_open(&fields, value, pointer, above->fault);
+    if (json_fields_text(&fields, "verb", JSON_REQUIRED, 1, 32, &verb) && !verb_parse(verb, &out->verb)) {
+        spec_wrong(&fields, "verb", "is no command that this version knows");
+    }
+    if (json_fields_text(&fields, "phase", JSON_REQUIRED, 1, 32, &phase) &&
+        !phase_parse(phase, &out->phase)) {
+        spec_wrong(&fields, "phase", "is no phase");
+    }
+    json_fields_integer(&fields, "step", JSON_REQUIRED, 0, PLAN_STEPS_MAX, &step);
+    json_fields_integer(&fields, "blocks", JSON_REQUIRED, 0, BLOCKS_MAX, &out->blocks);
+    json_fields_integer(&fields, "split_blocks", JSON_OPTIONAL, 0, BLOCKS_MAX, &out->splits);
+    out->step = (int32_t)step;
+    if (json_fields_any(&fields, "inputs", JSON_REQUIRED, &inputs) &&
+        !spec_read_inputs(inputs, &out->snapshot, missing)) {
+        spec_wrong(&fields, "inputs", "are not those of a decision");
+    }
+    out->older = *missing > 0;
+    out->at_s = (double)out->snapshot.now_ms / 1000.0;
+    if (json_fields_object(&fields, "evidence", JSON_OPTIONAL, &seen)) {
+        snprintf(at, sizeof at, "%s/evidence", pointer);
+        read_seen(seen, at, out, &fields);
+    }
+    above->failed = above->failed || fields.failed;
+}
+
+enum status spec_read_decision(struct json_object *event, const char *pointer, struct replay_decision *out,
+                               size_t *missing, struct fault *fault)
+{
+    struct json_fields fields;
+    struct json_object *data;
+    char at[160];
+    memset(out, 0, sizeof *out);
+    *missing = 0;
+    json_fields_open(&fields, event, pointer, fault);
+    read_text(&fields, "rule", sizeof out->rule, out->rule);
+    if (json_fields_object(&fields, "data", JSON_REQUIRED, &data)) {
+        snprintf(at, sizeof at, "%s/data", pointer);
+        read_data(data, at, out, missing, &fields);
+    }
+    return closed(&fields);
+}
+
+/* --- blocks --------------------------------------------------------------------------------------------- */
+
+static void read_arm(struct json_object *value, const char *pointer, int64_t *n, int64_t *k,
+                     struct json_fields *above)
+{
+    static const int64_t most = INT64_C(1) << 53;
+    struct json_fields fields;
+    json_fields_open(&fields, value, pointer, above->fault);
+    json_fields_integer(&fields, "n", JSON_REQUIRED, 0, most, n);
+    json_fields_integer(&fields, "k", JSON_REQUIRED, 0, most, k);
+    if (!fields.failed && *k > *n) {
+        spec_wrong(&fields, "k", "is more than n");
+    }
+    above->failed = above->failed || fields.failed;
+}
+
+/* Canary and stable. */
+static void read_arms(struct json_fields *fields, struct counts *out)
+{
+    struct json_object *arm;
+    char at[200];
+    if (json_fields_object(fields, "canary", JSON_REQUIRED, &arm)) {
+        snprintf(at, sizeof at, "%s/canary", fields->pointer);
+        read_arm(arm, at, &out->n_c, &out->k_c, fields);
+    }
+    if (json_fields_object(fields, "stable", JSON_REQUIRED, &arm)) {
+        snprintf(at, sizeof at, "%s/stable", fields->pointer);
+        read_arm(arm, at, &out->n_b, &out->k_b, fields);
+    }
+}
+
+/* Only where there is more than one. */
+static void read_strata(struct json_fields *fields, struct block *out)
+{
+    struct json_object *list;
+    char at[200];
+    if (!json_fields_array(fields, "strata", JSON_OPTIONAL, 2, STRATA_MAX, &list)) {
+        return;
+    }
+    out->counts.strata = (int32_t)json_object_array_length(list);
+    for (int32_t i = 0; i < out->counts.strata; i++) {
+        struct json_fields inside;
+        snprintf(at, sizeof at, "%s/strata/%d", fields->pointer, (int)i);
+        json_fields_open(&inside, json_object_array_get_idx(list, (size_t)i), at, fields->fault);
+        read_arms(&inside, &out->counts.stratum[i]);
+        fields->failed = fields->failed || inside.failed;
+    }
+}
+
+enum status spec_read_block(struct json_object *value, const char *pointer, int64_t *seq, struct block *out,
+                            struct fault *fault)
+{
+    struct json_fields fields;
+    struct json_object *coverage;
+    struct counts total = {0};
+    const char *sli;
+    int64_t weight = 0;
+    char at[160];
+    memset(out, 0, sizeof *out);
+    json_fields_open(&fields, value, pointer, fault);
+    json_fields_integer(&fields, "seq", JSON_REQUIRED, 1, BLOCKS_MAX, seq);
+    if (json_fields_text(&fields, "sli", JSON_REQUIRED, 1, 32, &sli) && !sli_parse(sli, &out->sli)) {
+        spec_wrong(&fields, "sli", "is no SLI that this version knows");
+    }
+    json_fields_number(&fields, "start_s", JSON_REQUIRED, 0, time_max_s, &out->start_s);
+    json_fields_number(&fields, "length_s", JSON_REQUIRED, 0, time_max_s, &out->length_s);
+    json_fields_integer(&fields, "weight", JSON_REQUIRED, 0, WEIGHT_FULL, &weight);
+    json_fields_bool(&fields, "new_step", JSON_REQUIRED, &out->new_step);
+    out->weight = (int32_t)weight;
+    read_arms(&fields, &total);
+    out->counts = sli_counts_of(total);
+    read_strata(&fields, out);
+    if (json_fields_object(&fields, "coverage", JSON_OPTIONAL, &coverage)) {
+        struct json_fields inside;
+        snprintf(at, sizeof at, "%s/coverage", pointer);
+        json_fields_open(&inside, coverage, at, fault);
+        read_arms(&inside, &out->counts.coverage);
+        fields.failed = fields.failed || inside.failed;
+    }
+    return closed(&fields);
+}
+
+enum status spec_read_split_block(struct json_object *value, const char *pointer, int64_t *seq,
+                                  struct split_block *out, struct fault *fault)
+{
+    static const int64_t most = INT64_C(1) << 53;
+    struct json_fields fields;
+    memset(out, 0, sizeof *out);
+    json_fields_open(&fields, value, pointer, fault);
+    json_fields_integer(&fields, "seq", JSON_REQUIRED, 1, BLOCKS_MAX, seq);
+    json_fields_number(&fields, "start_s", JSON_REQUIRED, 0, time_max_s, &out->start_s);
+    json_fields_integer(&fields, "n_c", JSON_REQUIRED, 0, most, &out->n_c);
+    json_fields_integer(&fields, "n", JSON_REQUIRED, 0, most, &out->n);
+    json_fields_number(&fields, "w_lo", JSON_REQUIRED, 0, 1, &out->w_lo);
+    json_fields_number(&fields, "w_hi", JSON_REQUIRED, 0, 1, &out->w_hi);
+    json_fields_bool(&fields, "new_step", JSON_REQUIRED, &out->new_step);
+    return closed(&fields);
+}
