@@ -48,7 +48,7 @@ struct command {
 /* The families of commands, each ended by a row without a name. */
 extern const struct command apply_commands[], version_commands[], release_commands[], service_commands[],
     rollout_commands[], verb_commands[], explain_commands[], operation_commands[], admin_commands[],
-    lint_commands[], diff_commands[], backtest_commands[];
+    lint_commands[], diff_commands[], backtest_commands[], replay_commands[];
 
 /* Runs one command line (argv without the program's name) and returns its exit code. */
 int cli_run(int count, const char *const *argv, FILE *out, FILE *err);

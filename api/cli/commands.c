@@ -50,6 +50,7 @@ static const struct {
                 {"Rollouts", rollout_commands},
                 {NULL, verb_commands},
                 {NULL, explain_commands},
+                {NULL, replay_commands},
                 {"Operations", operation_commands},
                 {"Administration", admin_commands},
                 {"This program", own_commands}};

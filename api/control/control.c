@@ -40,6 +40,7 @@ const struct http_route control_routes[] = {
     {HTTP_POST, "/v1/services/{service}/rollback", ROLE_ONCALL, control_rollback_service, 0},
     {HTTP_GET, "/v1/rollouts/{id}", ROLE_VIEWER, control_get_rollout, 0},
     {HTTP_GET, "/v1/rollouts/{id}/explain", ROLE_VIEWER, control_explain_rollout, 0},
+    {HTTP_GET, "/v1/rollouts/{id}/record", ROLE_VIEWER, control_record_rollout, 0},
     {HTTP_GET, "/v1/rollouts/{id}/verdicts", ROLE_VIEWER, control_list_verdicts, 0},
     {HTTP_GET, "/v1/rollouts/{id}/blocks", ROLE_VIEWER, control_list_blocks, 0},
     {HTTP_POST, "/v1/rollouts/{id}/{verb}", ROLE_ENGINEER, control_command_rollout, 0},

@@ -28,6 +28,7 @@
     X(control_rollback_service)                                                                              \
     X(control_get_rollout)                                                                                   \
     X(control_explain_rollout)                                                                               \
+    X(control_record_rollout)                                                                                \
     X(control_list_verdicts)                                                                                 \
     X(control_list_blocks)                                                                                   \
     X(control_command_rollout)                                                                               \

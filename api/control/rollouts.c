@@ -43,6 +43,24 @@ static enum status explain(struct call *call)
 }
 CALL_READ(control_explain_rollout, explain, )
 
+static enum status record(struct call *call)
+{
+    struct text *body = &call->response->body;
+    struct http_page asked;
+    char next[ROLLOUT_RECORD_CURSOR], cursor[HTTP_CURSOR_ENCODED];
+    enum status status = http_page_read(call->request, &asked, call->fault);
+    if (status == STATUS_OK)
+        status = rollout_record(call->db, call->request->parameter[0], asked.after, body, next, call->fault);
+    if (status != STATUS_OK)
+        return status;
+    if (next[0] != '\0')
+        text_printf(body, "\"next_cursor\":\"%s\"}", http_cursor_encode(next, cursor));
+    else
+        text_puts(body, "\"next_cursor\":null}");
+    return text_status(body);
+}
+CALL_READ(control_record_rollout, record, "cursor", )
+
 static enum status verdicts(struct call *call)
 {
     struct page page;

@@ -98,8 +98,6 @@ struct plan {
    over 2 h and 10 min (pause); the split check for random draws; one stratum. block_s is 5 for what breaks by
    the pod (error, timeout, ttft, latency), else 0. */
 void policy_default(const struct slos *slos, struct policy *out);
-/* Fills in guardrail.allowed from the objectives and policy.rps_milli, which was frozen at the start. */
-void policy_allowances(const struct slos *slos, struct policy *policy);
 /* The most that the guardrail's own action lets a burn window do. */
 enum guardrail_action policy_burn_action(const struct policy *policy, enum sli sli, int window);
 enum blind_action policy_on_blind(const struct policy *policy, enum sli sli);

@@ -298,3 +298,18 @@ void replay_decide(struct replay *replay, struct replay_result *out)
     out->step = out->decision.step == next->step;
     replay->next = NULL;
 }
+
+/* --- names ----------------------------------------------------------------------------------------- */
+
+const char *judgement_action_name(int64_t action)
+{
+    static const char *const names[] = {"continue", "hold", "return", "rollback"};
+    return action >= 0 && action < (int64_t)(sizeof names / sizeof names[0]) ? names[action] : "?";
+}
+
+const char *judgement_reason_name(int64_t reason)
+{
+    static const char *const names[] = {"none",        "worse",  "ceiling", "shared_cause",
+                                        "attributing", "shared", "budget"};
+    return reason >= 0 && reason < (int64_t)(sizeof names / sizeof names[0]) ? names[reason] : "?";
+}

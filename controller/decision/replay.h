@@ -91,3 +91,8 @@ bool replay_split(struct replay *replay, const struct split_block *block);
 
 /* All blocks up to next->blocks and next->splits have been given: computes that decision. */
 void replay_decide(struct replay *replay, struct replay_result *out);
+
+/* "rollback", "return", "hold", "continue"; and "worse", ... as explanations say it. Static; "?" for a number
+   that this version does not know. */
+const char *judgement_action_name(int64_t action);
+const char *judgement_reason_name(int64_t reason);

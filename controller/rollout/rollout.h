@@ -52,5 +52,11 @@ enum status rollout_unfreeze(struct db *db, const char *actor, struct fault *fau
 enum status rollout_lift_quarantine(struct db *db, const char *service, const char *release,
                                     const char *reason, const char *actor, struct fault *fault) MUST_CHECK;
 
+/* One page of a rollout's record (schema Record) appended to `out`, but for the last field, next_cursor, and
+   the brace that ends it. `cursor` is "" or *next of the page before; *next is "" on the last. Reads only. */
+enum { ROLLOUT_RECORD_CURSOR = 72 };
+enum status rollout_record(struct db *db, const char *id, const char *cursor, struct text *out,
+                           char next[ROLLOUT_RECORD_CURSOR], struct fault *fault) MUST_CHECK;
+
 /* The explanation of a rollout as JSON (schema Explanation), appended to `out`. Reads only. */
 enum status rollout_explain(struct db *db, const char *id, struct text *out, struct fault *fault) MUST_CHECK;

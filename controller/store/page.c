@@ -31,7 +31,7 @@ enum status page_read(struct db *db, const struct statement *statement, struct d
     struct db_rows *rows = NULL;
     bool first = page->after[0] == '\0';
     page->count = 0;
-    page->next[0] = '\0';
+    page->next[0] = page->last[0] = '\0';
     if (!first && kind == PAGE_KEY_INTEGER && !is_integer(page->after)) {
         fault_set(fault, STATUS_INVALID, "The cursor does not belong to this list");
         fault_next(fault, "Begin again without a cursor, and give back next_cursor as it came.");
@@ -49,8 +49,10 @@ enum status page_read(struct db *db, const struct statement *statement, struct d
             text_putc(&page->items, ',');
         text_puts(&page->items, db_get_text(rows, i, 0));
     }
+    if (page->count > 0)
+        snprintf(page->last, sizeof page->last, "%s", db_get_text(rows, page->count - 1, 1));
     if (found > page->limit)
-        snprintf(page->next, sizeof page->next, "%s", db_get_text(rows, page->limit - 1, 1));
+        memcpy(page->next, page->last, sizeof page->next);
     db_rows_free(rows);
     status = text_status(&page->items);
     if (status != STATUS_OK) {

@@ -6,14 +6,15 @@
 #include "base/text.h"
 #include "store/db.h"
 
-enum { PAGE_KEY_MAX = 193, PAGE_LIMIT_MAX = 200 };
+enum { PAGE_KEY_MAX = 193 };
 
 struct page {
     char after[PAGE_KEY_MAX]; /* in: key of the last item that was seen, "" = the first page */
-    int limit;                /* in: 1 .. PAGE_LIMIT_MAX */
+    int limit;                /* in: 1 or more */
     struct text items;        /* out: JSON items with commas between them, no brackets; owned (page_free) */
     int count;                /* out: how many items */
     char next[PAGE_KEY_MAX];  /* out: key of the last item if more follow, else "" */
+    char last[PAGE_KEY_MAX];  /* out: key of the last item, "" if there is none */
 };
 
 enum page_key { PAGE_KEY_TEXT, PAGE_KEY_INTEGER };

@@ -247,7 +247,7 @@ def test_what_does_not_exist_is_404_and_says_where_to_look(client, gate, shop):
                  "/v1/services/shop/releases/none", "/v1/services/shop/releases/v1/diff/none",
                  "/v1/services/shop/releases/none/diff/v1", f"{nobody}/releases/v1", f"{nobody}/releases/v1/diff/v2",
                  "/v1/rollouts/none", "/v1/rollouts/ro_00000000000000000000000000", "/v1/rollouts/none/explain",
-                 "/v1/rollouts/none/verdicts", "/v1/rollouts/none/blocks", "/v1/artifacts/prompt/none/versions",
+                 "/v1/rollouts/none/verdicts", "/v1/rollouts/none/blocks", "/v1/rollouts/none/record", "/v1/artifacts/prompt/none/versions",
                  "/v1/artifacts/prompt/shop/versions/99", "/v1/artifacts/prompt/none/versions/latest",
                  "/v1/artifacts/nonsense/shop/versions"):
         refused(404, client.get, path)
@@ -501,6 +501,9 @@ def test_queries(client, shop):
         refused(422, client.get, f"/v1/services?limit={limit}")
     for limit in ("201", "99999999999999999999"):  # more than there may be: as many as there may be
         assert client.get(f"/v1/services?limit={limit}") == client.get("/v1/services?limit=200")
+    for cursor in ("MQ", "MS4yLng", "MS4yLjMuNA", "LTEuLTEu"):  # 1, 1.2.x, 1.2.3.4, -1.-1.
+        refused(422, client.get, f"/v1/rollouts/{shop}/record?cursor={cursor}", part="cursor")
+    refused(422, client.get, f"/v1/rollouts/{shop}/record?limit=3")
     for cursor in ("", "!", "a", "%00", "A" * 3000, "bm9uZQ=="):
         status, _, _ = client.request("GET", f"/v1/services?cursor={cursor}", raw=True)
         assert status in (400, 422), cursor

@@ -1,0 +1,13 @@
+-- The events of a rollout that hold a decision, oldest first: the body as it was hashed, its hash and the one before it.
+-- :name record_decisions
+SELECT left(e.body, -1) || ',"hash":"' || encode(e.hash, 'hex') || '","prev_hash":"' || encode(e.prev_hash, 'hex') || '"}',
+       e.seq
+FROM events e
+WHERE e.rollout = $1 AND ($2::text IS NULL OR e.seq > $2::bigint) AND e.body::jsonb #> '{data,inputs}' IS NOT NULL
+ORDER BY e.seq LIMIT $3::integer
+
+-- :name record_verdicts
+SELECT json_build_object('sli', v.sli, 'verdict', v.verdict, 'at', serin_text(v.at), 'detail', v.detail)::text, v.id
+FROM verdicts v
+WHERE v.rollout = $1 AND ($2::text IS NULL OR v.id > $2::bigint)
+ORDER BY v.id LIMIT $3::integer
