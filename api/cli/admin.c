@@ -51,7 +51,7 @@ static int run_token_create(struct cli *cli, struct args *args)
     output_clean(&out, pick_text(answer.json, "token"), false);
     text_putc(&out, '\n');
     client_answer_free(&answer);
-    fputs("The token is shown once: keep it.\n", cli->err);
+    fputs("The token is shown once: keep it. The gateway port knows it within about a second.\n", cli->err);
     return cli_print(cli, &out);
 }
 

@@ -44,6 +44,21 @@ void explain_where(struct json_object *rollout, struct text *out)
     }
 }
 
+void explain_muted(struct json_object *rollout, struct text *out)
+{
+    char until[OUTPUT_MAX];
+    for (size_t i = 0; i < pick_length(rollout, "muted"); i++) {
+        struct json_object *mute = pick_nth(rollout, "muted", i);
+        text_puts(out, "Muted: ");
+        output_clean(out, pick_text(mute, "sli"), false);
+        text_printf(out, ", ends %s, by ", output_since(pick_text(mute, "until"), until));
+        output_clean(out, pick_text(mute, "by"), false);
+        text_puts(out, ": ");
+        output_clean(out, pick_text(mute, "reason"), false);
+        text_putc(out, '\n');
+    }
+}
+
 static void headline(struct json_object *explanation, bool colors, struct text *out)
 {
     struct text line;
@@ -74,6 +89,13 @@ static void why(struct json_object *explanation, bool colors, struct text *out)
         text_puts(out, "Rule ");
         output_paint(out, colors, PAINT_BOLD, rule);
         text_putc(out, '\n');
+    }
+    if (pick_has(explanation, "next_step")) {
+        struct text line;
+        text_init(&line, 4096);
+        text_printf(&line, "What to do: %s", pick_text(explanation, "next_step"));
+        output_wrap(out, text_get(&line), 0, WRAP);
+        text_free(&line);
     }
 }
 
@@ -127,18 +149,17 @@ static void put_says(struct json_object *explanation, bool colors, struct text *
 {
     for (size_t i = 0; i < pick_length(explanation, "guardrails"); i++) {
         struct json_object *guardrail = pick_nth(explanation, "guardrails", i);
-        char span[OUTPUT_MAX];
         text_puts(out, "  ");
         output_paint(out, colors, verdict_paint(pick_text(guardrail, "verdict")),
                      pick_text(guardrail, "sli"));
         text_putc(out, '\n');
         output_wrap(out, pick_text(guardrail, "says"), 4, WRAP);
         if (pick_has(guardrail, "needs")) {
-            output_wrap(out, pick_text(guardrail, "needs"), 4, WRAP);
-        }
-        if (pick_has(guardrail, "eta_s")) {
-            text_printf(out, "    about %s, if it is healthy\n",
-                        output_span(pick_integer(guardrail, "eta_s"), span));
+            struct text line;
+            text_init(&line, 1024);
+            text_printf(&line, "Needs %s.", pick_text(guardrail, "needs"));
+            output_wrap(out, text_get(&line), 4, WRAP);
+            text_free(&line);
         }
     }
 }
@@ -160,6 +181,10 @@ static void put_needs(struct json_object *explanation, struct text *out)
     if (pick_has(explanation, "eta_s")) {
         text_printf(out, "About %s to the next step, if the canary is healthy\n",
                     output_span(pick_integer(explanation, "eta_s"), span));
+    } else if (pick_has(explanation, "eta_unknown")) {
+        text_puts(out, "How long that takes is not known: ");
+        output_clean(out, pick_text(explanation, "eta_unknown"), false);
+        text_putc(out, '\n');
     }
 }
 
@@ -182,13 +207,25 @@ static void put_data(struct json_object *explanation, bool colors, struct text *
                        : strcmp(quality, "completion") == 0 ? "Data: counters by completion time"
                                                             : "Data: none yet");
         if (pick_has(data, "counted_until")) {
-            text_printf(out, ", counted until %s", output_since(pick_text(data, "counted_until"), text));
+            text_printf(out, ", in the counts until %s",
+                        output_since(pick_text(data, "counted_until"), text));
         }
         if (pick_has(data, "rps")) {
             text_printf(out, ", %.*f requests a second", pick_number(data, "rps") < 10 ? 1 : 0,
                         pick_number(data, "rps"));
         }
         text_putc(out, '\n');
+    }
+}
+
+/* What the data are good for, and what watches. */
+static void put_meaning(struct json_object *explanation, struct text *out)
+{
+    if (pick_has(pick(explanation, "data"), "says")) {
+        output_wrap(out, pick_text(pick(explanation, "data"), "says"), 2, WRAP);
+    }
+    if (pick_has(pick(explanation, "watch"), "says")) {
+        output_wrap(out, pick_text(pick(explanation, "watch"), "says"), 0, WRAP);
     }
 }
 
@@ -254,6 +291,7 @@ void explain_page(struct json_object *explanation, bool colors, struct text *out
     put_needs(explanation, out);
     text_putc(out, '\n');
     put_data(explanation, colors, out);
+    put_meaning(explanation, out);
     put_gateways(explanation, colors, out);
 }
 

@@ -11,5 +11,7 @@
 void explain_page(struct json_object *explanation, bool colors, struct text *out);
 /* The same shorter, for a page that is redrawn: one line a guardrail. */
 void explain_brief(struct json_object *explanation, bool colors, struct text *out);
+/* A line for each mute of a Rollout. */
+void explain_muted(struct json_object *rollout, struct text *out);
 /* "progressing, step 2 of 5, canary at 5 %", from a Rollout or an Explanation. */
 void explain_where(struct json_object *rollout, struct text *out);

@@ -70,20 +70,71 @@ static int applied(struct cli *cli, const char *service, int64_t epoch)
     return found;
 }
 
+static void put_waiting(struct text *out, struct json_object *gateway)
+{
+    char text[OUTPUT_MAX];
+    text_puts(out, "Waiting for ");
+    output_clean(out, pick_text(gateway, "instance"), false);
+    if (pick_bool(gateway, "live")) {
+        text_puts(out, ": it is heard, and has not applied it yet\n");
+        return;
+    }
+    text_printf(out, ": silent, last heard %s; ", output_since(pick_text(gateway, "heard_at"), text));
+    text_printf(out, "unless it speaks, its lease on canary weight ends %s, and it counts as applied\n",
+                output_since(pick_text(gateway, "applied_by"), text));
+}
+
+/* Says who is waited for, and until when; each only once. */
+static void say_waiting(struct cli *cli, const char *service, struct text *said)
+{
+    struct client_answer answer;
+    struct text path;
+    text_init(&path, 2048);
+    text_puts(&path, "/v1/gateways?limit=200");
+    client_query(&path, "service", service);
+    enum status status =
+        cli_try(cli, &(struct client_call){.method = "GET", .path = text_get(&path)}, &answer, NULL);
+    text_free(&path);
+    if (status != STATUS_OK) {
+        return;
+    }
+    for (size_t i = 0; i < pick_length(answer.json, "items"); i++) {
+        struct json_object *gateway = pick_nth(answer.json, "items", i);
+        char mark[80];
+        snprintf(mark, sizeof mark, " %.63s%s ", pick_text(gateway, "instance"),
+                 pick_bool(gateway, "live") ? "" : "/silent");
+        if (!pick_bool(gateway, "behind") || strstr(text_get(said), mark) != NULL) {
+            continue;
+        }
+        struct text line;
+        text_init(&line, 1024);
+        text_puts(said, mark);
+        put_waiting(&line, gateway);
+        fputs(text_get(&line), cli->err);
+        text_free(&line);
+    }
+    client_answer_free(&answer);
+}
+
 static int wait_applied(struct cli *cli, const char *service, int64_t epoch, int64_t timeout_ms)
 {
     struct mono_time start = clock_mono();
+    struct text said;
+    text_init(&said, 64 << 10);
     for (;;) {
         if (applied(cli, service, epoch) == 1) {
             if (!cli->json) {
                 fputs("Applied by every live gateway\n", cli->out);
             }
+            text_free(&said);
             return CLI_OK;
         }
+        say_waiting(cli, service, &said);
         if (clock_mono_since_ms(start) >= timeout_ms) {
             fprintf(cli->err,
                     "serin: written, but not known to be applied everywhere: see serin gateways %s\n",
                     service);
+            text_free(&said);
             return CLI_TIMED_OUT;
         }
         nanosleep(&(struct timespec){.tv_sec = POLL_MS / 1000}, NULL);
@@ -161,6 +212,9 @@ static int run_freeze(struct cli *cli, struct args *args)
         struct json_object *body = json_object_new_object();
         cli_add_text(&body, "reason", reason);
         code = cli_post(cli, "/v1/freeze", body, &answer);
+        if (code == CLI_OK && strcmp(pick_text(answer.json, "reason"), reason) != 0) {
+            fputs("serin: it was frozen already: the first reason stays, and yours is not kept\n", cli->err);
+        }
     } else {
         code = cli_send(cli, &(struct client_call){.method = lift ? "DELETE" : "GET", .path = "/v1/freeze"},
                         &answer);

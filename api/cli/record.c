@@ -21,6 +21,7 @@ void record_free(struct record *record)
 {
     if (record != NULL) {
         free(record->decision);
+        free(record->split);
         free(record);
     }
 }
@@ -53,20 +54,21 @@ static bool hash_holds(struct json_object *event)
     return good;
 }
 
-static enum status grow(struct record *record, struct fault *fault)
+/* Makes room for one more of `count` items at *items (of `size` bytes each). */
+static enum status grow(void **items, size_t size, size_t count, size_t *room, size_t max, const char *what,
+                        struct fault *fault)
 {
-    if (record->decisions == RECORD_DECISIONS_MAX) {
-        return fault_set(fault, STATUS_TOO_LARGE, "The record holds more than %d decisions",
-                         RECORD_DECISIONS_MAX);
+    if (count == max) {
+        return fault_set(fault, STATUS_TOO_LARGE, "The record holds more than %zu %s", max, what);
     }
-    if (record->decisions == record->room) {
-        size_t room = record->room == 0 ? 64 : 2 * record->room;
-        struct record_decision *more = realloc(record->decision, room * sizeof *more);
+    if (count == *room) {
+        size_t wanted = *room == 0 ? 64 : 2 * *room;
+        void *more = realloc(*items, wanted * size);
         if (more == NULL) {
             return fault_set(fault, STATUS_NO_MEMORY, "Out of memory");
         }
-        record->decision = more;
-        record->room = room;
+        *items = more;
+        *room = wanted;
     }
     return STATUS_OK;
 }
@@ -74,7 +76,8 @@ static enum status grow(struct record *record, struct fault *fault)
 static enum status add_decision(struct record *record, struct json_object *event, const char *pointer,
                                 struct fault *fault)
 {
-    enum status status = grow(record, fault);
+    enum status status = grow((void **)&record->decision, sizeof *record->decision, record->decisions,
+                              &record->room, RECORD_DECISIONS_MAX, "decisions", fault);
     if (status != STATUS_OK) {
         return status;
     }
@@ -107,6 +110,38 @@ static enum status read_decisions(struct record *record, struct json_object *pag
     return status;
 }
 
+/* --- blocks of the split check ---------------------------------------------------------------------------
+ */
+
+static enum status add_split(struct record *record, struct json_object *value, const char *pointer,
+                             struct fault *fault)
+{
+    int64_t seq = 0;
+    enum status status = grow((void **)&record->split, sizeof *record->split, record->splits,
+                              &record->split_room, RECORD_SPLITS_MAX, "blocks of the split check", fault);
+    if (status == STATUS_OK) {
+        status = spec_read_split_block(value, pointer, &seq, &record->split[record->splits], fault);
+    }
+    if (status == STATUS_OK && seq != (int64_t)record->splits + 1) {
+        status = fault_at(fault, pointer, "has the number %" PRId64 ", the next must be %zu", seq,
+                          record->splits + 1);
+    }
+    record->splits += status == STATUS_OK ? 1 : 0;
+    return status;
+}
+
+static enum status read_splits(struct record *record, struct json_object *page, struct fault *fault)
+{
+    size_t count = pick_length(page, "split_blocks");
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < count && status == STATUS_OK && !record->begun; i++) {
+        char pointer[64];
+        snprintf(pointer, sizeof pointer, "/split_blocks/%zu", i);
+        status = add_split(record, pick_nth(page, "split_blocks", i), pointer, fault);
+    }
+    return status;
+}
+
 /* --- blocks --------------------------------------------------------------------------------------------- */
 
 static void begin(struct record *record)
@@ -124,11 +159,38 @@ static void begin(struct record *record)
     }
 }
 
+static void breaks(struct record *record, const char *what, int64_t number)
+{
+    if (record->broken[0] == '\0') {
+        snprintf(record->broken, sizeof record->broken, "%s %" PRId64 " cannot have been stored", what,
+                 number);
+    }
+}
+
+/* The split check's blocks that a decision rests on; false if there are fewer. */
+static bool give_splits(struct record *record, const struct replay_decision *decision)
+{
+    while (record->replay.splits < decision->splits) {
+        size_t at = (size_t)record->replay.splits;
+        if (at == record->splits) {
+            return false;
+        }
+        if (!replay_split(&record->replay, &record->split[at])) {
+            breaks(record, "block of the split check", (int64_t)at + 1);
+            return true;
+        }
+    }
+    return true;
+}
+
 /* Decides everything that rests on the blocks given so far. */
 static void decide_due(struct record *record)
 {
     while (record->at < record->decisions && record->decision[record->at].stored.blocks <= record->blocks) {
         struct record_decision *decision = &record->decision[record->at++];
+        if (!give_splits(record, &decision->stored)) {
+            snprintf(record->broken, sizeof record->broken, "the record has too few of the split check");
+        }
         memcpy(decision->broken, record->broken, sizeof decision->broken);
         decision->decided = record->broken[0] == '\0';
         replay_decide(&record->replay, &decision->result);
@@ -160,8 +222,8 @@ static enum status add_block(struct record *record, struct json_object *value, c
         return status;
     }
     record->blocks++;
-    if (!replay_block(&record->replay, &block) && record->broken[0] == '\0') {
-        snprintf(record->broken, sizeof record->broken, "block %" PRId64 " cannot have been stored", seq);
+    if (!replay_block(&record->replay, &block)) {
+        breaks(record, "block", seq);
     }
     return STATUS_OK;
 }
@@ -208,6 +270,9 @@ enum status record_page(struct record *record, const char *json, size_t length, 
     }
     if (status == STATUS_OK) {
         status = read_decisions(record, page, fault);
+    }
+    if (status == STATUS_OK) {
+        status = read_splits(record, page, fault);
     }
     if (status == STATUS_OK) {
         snprintf(record->cursor, sizeof record->cursor, "%s", pick_text(page, "next_cursor"));

@@ -1,5 +1,5 @@
 /* A rollout's record, read page by page, and its decisions computed anew as the blocks come by. Holds all
-   decisions, but no more than one page of blocks. */
+   decisions and all blocks of the split check (one a minute), but no more than one page of the others. */
 #pragma once
 
 #include "base/fault.h"
@@ -7,6 +7,7 @@
 
 enum {
     RECORD_DECISIONS_MAX = 20000,
+    RECORD_SPLITS_MAX = 200000,
     RECORD_BLOCKS_MAX = 20000000,
     RECORD_PAGE_MAX = 32 << 20 /* bytes */
 };
@@ -26,6 +27,8 @@ struct record {
     struct spec_record head; /* of the newest page */
     struct record_decision *decision;
     size_t decisions, room, at; /* `at`: the next to be decided */
+    struct split_block *split;
+    size_t splits, split_room;
     struct replay replay;
     bool begun;       /* blocks have come: decisions after that are of a later time, and are left out */
     bool last;        /* the last page was read */

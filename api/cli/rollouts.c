@@ -114,21 +114,6 @@ static int run_start(struct cli *cli, struct args *args)
     return code == CLI_OK ? show_and_follow(cli, args, &answer) : code;
 }
 
-static void put_muted(struct text *out, struct json_object *rollout)
-{
-    char until[OUTPUT_MAX];
-    for (size_t i = 0; i < pick_length(rollout, "muted"); i++) {
-        struct json_object *mute = pick_nth(rollout, "muted", i);
-        text_puts(out, "Muted: ");
-        output_clean(out, pick_text(mute, "sli"), false);
-        text_printf(out, ", ends %s, by ", output_since(pick_text(mute, "until"), until));
-        output_clean(out, pick_text(mute, "by"), false);
-        text_puts(out, ": ");
-        output_clean(out, pick_text(mute, "reason"), false);
-        text_putc(out, '\n');
-    }
-}
-
 static void put_route(struct text *out, struct json_object *rollout)
 {
     struct json_object *route = pick(rollout, "route");
@@ -152,7 +137,7 @@ static int show_status(struct cli *cli, struct client_answer *answer, struct jso
     char text[OUTPUT_MAX];
     text_init(&out, 1 << 20);
     explain_brief(explanation, cli->out_colors, &out);
-    put_muted(&out, answer->json);
+    explain_muted(answer->json, &out);
     put_route(&out, answer->json);
     if (pick_bool(answer->json, "unproven")) {
         output_paint(&out, cli->out_colors, PAINT_YELLOW, "A step was passed without proof.");

@@ -39,7 +39,9 @@ static int command(struct cli *cli, struct args *args, const char *verb, struct 
     text_puts(&out, ": ");
     explain_where(answer.json, &out);
     text_putc(&out, '\n');
-    if (pick_text(answer.json, "reason")[0] != '\0') {
+    if (strcmp(verb, "mute") == 0) { /* the rollout's reason is why it is where it is, and not this */
+        explain_muted(answer.json, &out);
+    } else if (pick_text(answer.json, "reason")[0] != '\0') {
         output_wrap(&out, pick_text(answer.json, "reason"), 2, 100);
     }
     client_answer_free(&answer);

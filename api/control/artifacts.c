@@ -49,7 +49,8 @@ static enum status versions(struct call *call)
         status = artifacts_versions(call->db, spec_kind_name(kind), name, &page, call->fault);
     if (status == STATUS_OK && page.count == 0 && page.after[0] == '\0') {
         fault_set(call->fault, STATUS_NOT_FOUND, "There is no %s %s", spec_kind_name(kind), name);
-        fault_next(call->fault, "Register a version of it with POST to this path.");
+        fault_next(call->fault,
+                   "Register a version of it with 'serin version register' (POST to this path).");
         status = STATUS_NOT_FOUND;
     }
     return call_answer_page(call, &page, status);

@@ -69,7 +69,9 @@ static enum status look_up(struct control *control, const struct digest *secret,
     if (status == STATUS_OK && !found) {
         status = fault_set(fault, STATUS_UNAUTHENTICATED, "This token is not known, or was revoked");
         fault_next(fault,
-                   "Ask an admin for a token (POST /v1/tokens), and send it as Authorization: Bearer.");
+                   "Ask an admin for a token ('serin token create'), and give it in SERIN_TOKEN, or as "
+                   "Authorization: "
+                   "Bearer.");
     }
     return status;
 }

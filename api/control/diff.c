@@ -242,7 +242,8 @@ static enum status diff_releases(struct call *call)
         if (status != STATUS_OK) {
             fault_set(call->fault, status, "The difference is too large to show");
             fault_next(call->fault,
-                       "Read the two versions with GET /v1/artifacts/{kind}/{name}/versions/{version}.");
+                       "Read the two versions with 'serin version show' (GET "
+                       "/v1/artifacts/{kind}/{name}/versions/{version}).");
         }
     }
     json_object_put(to);

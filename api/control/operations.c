@@ -1,6 +1,7 @@
 /* Rollback, freeze, events, routes and gateways. */
 #include "control/call.h"
 #include "control/handlers.h"
+#include "rollout/change.h"
 #include "rollout/rollout.h"
 #include "store/views.h"
 
@@ -55,13 +56,21 @@ static enum status unfreeze(struct call *call)
 }
 CALL_CHANGE(control_unfreeze, unfreeze, 0)
 
+/* The service to show only, if one is named: a wrong name is no empty list. */
+static enum status query_service(struct call *call, const char **service)
+{
+    enum status status = call_query_name(call, "service", service);
+    return status == STATUS_OK && *service != NULL ? services_exists(call->db, *service, call->fault)
+                                                   : status;
+}
+
 static enum status events(struct call *call)
 {
     struct page page;
     const char *service = NULL;
     enum status status = call_page(call, &page);
     if (status == STATUS_OK)
-        status = call_query_name(call, "service", &service);
+        status = query_service(call, &service);
     if (status == STATUS_OK)
         status = views_events(call->db, service, http_query(call->request, "rollout"), &page, call->fault);
     return call_answer_page(call, &page, status);
@@ -84,9 +93,9 @@ static enum status gateways(struct call *call)
     const char *service = NULL;
     enum status status = call_page(call, &page);
     if (status == STATUS_OK)
-        status = call_query_name(call, "service", &service);
+        status = query_service(call, &service);
     if (status == STATUS_OK)
-        status = views_gateways(call->db, service, &page, call->fault);
+        status = views_gateways(call->db, service, change_lease(), &page, call->fault);
     return call_answer_page(call, &page, status);
 }
 CALL_READ(control_list_gateways, gateways, "service", "limit", "cursor", )

@@ -86,7 +86,8 @@ static enum status answer_slos(struct call *call, const char *service)
         documents_get(call->db, DOCUMENT_SLOS, service, &call->response->body, NULL, &version, call->fault);
     if (status == STATUS_OK && version == 0) {
         status = fault_set(call->fault, STATUS_NOT_FOUND, "Service %s has no objectives yet", service);
-        fault_next(call->fault, "Set them with PUT /v1/services/%s/slos.", service);
+        fault_next(call->fault, "Set them with 'serin apply' and kind Slos (PUT /v1/services/%s/slos).",
+                   service);
     }
     call_etag(call, version);
     return status;
@@ -118,7 +119,10 @@ static enum status check_policy(struct call *call, const char *service, const st
                            "The policy of %s does not go with these objectives: %s %s", service,
                            why.errors > 0 ? why.error[0].pointer : "",
                            why.errors > 0 ? why.error[0].detail : why.detail);
-        fault_next(call->fault, "Change the policy first, with PUT /v1/services/%s/policy.", service);
+        fault_next(
+            call->fault,
+            "Change the policy first, with 'serin apply' and kind Policy (PUT /v1/services/%s/policy).",
+            service);
     }
     json_object_put(document);
     free(policy);

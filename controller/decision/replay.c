@@ -309,7 +309,8 @@ const char *judgement_action_name(int64_t action)
 
 const char *judgement_reason_name(int64_t reason)
 {
-    static const char *const names[] = {"none",        "worse",  "ceiling", "shared_cause",
-                                        "attributing", "shared", "budget"};
-    return reason >= 0 && reason < (int64_t)(sizeof names / sizeof names[0]) ? names[reason] : "?";
+    static const char *const names[REASON_COUNT] = {"none",        "worse",   "ceiling", "shared_cause",
+                                                    "attributing", "shared",  "budget",  "burn",
+                                                    "split",       "coverage"};
+    return reason >= 0 && reason < REASON_COUNT ? names[reason] : "?";
 }

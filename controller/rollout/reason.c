@@ -22,15 +22,22 @@ static char *grouped(int64_t value, char out[32])
     return out;
 }
 
+/* With about three digits, so that a rare failure does not read as none: "15.8 %", "0.81 %", "0.0053 %". */
+static char *percent(double value, char out[32])
+{
+    snprintf(out, 32, value >= 10 || value == 0 ? "%.1f %%" : value >= 0.1 ? "%.2f %%" : "%.2g %%", value);
+    return out;
+}
+
 static void share(int64_t n, int64_t k, char *out, size_t size)
 {
-    char n_text[32], k_text[32];
+    char n_text[32], k_text[32], rate[32];
     if (n == 0) {
         snprintf(out, size, "no requests");
         return;
     }
-    snprintf(out, size, "%s of %s (%.1f %%)", grouped(k, k_text), grouped(n, n_text),
-             100.0 * (double)k / (double)n);
+    snprintf(out, size, "%s of %s (%s)", grouped(k, k_text), grouped(n, n_text),
+             percent(100.0 * (double)k / (double)n, rate));
 }
 
 void reason_counts(enum sli sli, const struct counts *counts, char *out, size_t size)
@@ -126,6 +133,12 @@ static void place(const char *name, const struct reason_context *context, char *
     else if (strcmp(name, "stable") == 0)
         snprintf(out, size, "%s",
                  row->stable[0] != '\0' ? row->stable : "nothing (there is no stable release)");
+    else if (strcmp(name, "service") == 0)
+        snprintf(out, size, "%s", row->service);
+    else if (strcmp(name, "id") == 0)
+        snprintf(out, size, "%s", row->id);
+    else if (strcmp(name, "corpora") == 0)
+        snprintf(out, size, "%s", context->state->world.corpora);
     else if (strcmp(name, "phase") == 0)
         snprintf(out, size, "%s", phase_name(row->phase));
     else if (strcmp(name, "lead") == 0)

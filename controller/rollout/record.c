@@ -7,66 +7,79 @@
 #include "store/record.h"
 #include "store/views.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Items of one page. With the longest items of each a page stays below 10 MB. */
-enum { DECISIONS_MAX = 500, VERDICTS_MAX = 2000, BLOCKS_MAX = 20000 };
+/* The lists, in the order in which pages give them, and the items of one page: with the longest items of each
+   a page stays below 10 MB. */
+typedef enum status (*read_list)(struct db *db, const char *rollout, struct page *page, struct fault *fault);
 
-/* Where the next page begins: the last item of each list that was given; -1 = none yet. */
+static const struct {
+    const char *name;
+    int limit;
+    read_list read;
+} lists[] = {{"decisions", 500, record_decisions},
+             {"verdicts", 2000, record_verdicts},
+             {"split_blocks", 5000, record_split_blocks},
+             {"blocks", 20000, views_blocks}};
+
+enum { LISTS = sizeof lists / sizeof lists[0] };
+
+/* Where the next page begins: the key of the last item of each list that was given; -1 = none yet. */
 struct place {
-    int64_t decision, verdict, block;
+    int64_t after[LISTS];
 };
 
 static bool read_place(const char *cursor, struct place *out)
 {
-    char end;
-    *out = (struct place){-1, -1, -1};
-    return cursor[0] == '\0' ||
-           (strlen(cursor) <= 60 && sscanf(cursor, "%" SCNd64 ".%" SCNd64 ".%" SCNd64 "%c", &out->decision,
-                                           &out->verdict, &out->block, &end) == 3);
-}
-
-static void open_page(struct page *page, int64_t after, int limit)
-{
-    char text[24] = "";
-    if (after >= 0)
-        snprintf(text, sizeof text, "%" PRId64, after);
-    page_init(page, text, limit);
-}
-
-static int64_t left_at(const struct page *page, int64_t before)
-{
-    return page->last[0] != '\0' ? strtoll(page->last, NULL, 10) : before;
-}
-
-struct lists {
-    struct page decisions, verdicts, blocks;
-    struct place next;
-    bool more;
-};
-
-/* Decisions first, then verdicts, then blocks: who reads the pages in order knows all decisions before the
-   first block, and need not keep the blocks. A list that was given in full goes on at its end: what has come
-   since is given with a later page. */
-static enum status read_lists(struct db *db, const char *id, const struct place *place, struct lists *out,
-                              struct fault *fault)
-{
-    out->next = *place;
-    enum status status = record_decisions(db, id, &out->decisions, fault);
-    out->next.decision = left_at(&out->decisions, place->decision);
-    out->more = out->decisions.next[0] != '\0';
-    if (status == STATUS_OK && !out->more) {
-        status = record_verdicts(db, id, &out->verdicts, fault);
-        out->next.verdict = left_at(&out->verdicts, place->verdict);
-        out->more = out->verdicts.next[0] != '\0';
+    for (int i = 0; i < LISTS; i++) {
+        char *end = NULL;
+        out->after[i] = -1;
+        if (cursor[0] == '\0')
+            continue;
+        errno = 0;
+        out->after[i] = strtoll(cursor, &end, 10);
+        if (end == cursor || errno != 0 || out->after[i] < -1 || *end != (i + 1 < LISTS ? '.' : '\0'))
+            return false;
+        cursor = end + 1;
     }
-    if (status == STATUS_OK && !out->more) {
-        status = views_blocks(db, id, &out->blocks, fault);
-        out->next.block = left_at(&out->blocks, place->block);
-        out->more = out->blocks.next[0] != '\0';
+    return true;
+}
+
+static void write_place(const struct place *place, char out[ROLLOUT_RECORD_CURSOR])
+{
+    size_t used = 0;
+    for (int i = 0; i < LISTS; i++)
+        used += (size_t)snprintf(out + used, ROLLOUT_RECORD_CURSOR - used, "%s%" PRId64, i > 0 ? "." : "",
+                                 place->after[i]);
+}
+
+static void open_pages(struct page pages[LISTS], const struct place *place)
+{
+    for (int i = 0; i < LISTS; i++) {
+        char text[24] = "";
+        if (place->after[i] >= 0)
+            snprintf(text, sizeof text, "%" PRId64, place->after[i]);
+        page_init(&pages[i], text, lists[i].limit);
+    }
+}
+
+/* One list after the other: who reads the pages in order knows all decisions before the first block, and need
+   not keep the blocks. A list that was given in full goes on at its end: what has come since is given with a
+   later page. *more: there is another page. */
+static enum status read_lists(struct db *db, const char *id, struct place *place, struct page pages[LISTS],
+                              bool *more, struct fault *fault)
+{
+    enum status status = STATUS_OK;
+    *more = false;
+    for (int i = 0; i < LISTS && status == STATUS_OK && !*more; i++) {
+        status = lists[i].read(db, id, &pages[i], fault);
+        if (pages[i].last[0] != '\0')
+            place->after[i] = strtoll(pages[i].last, NULL, 10);
+        *more = pages[i].next[0] != '\0';
     }
     return status;
 }
@@ -135,32 +148,28 @@ enum status rollout_record(struct db *db, const char *id, const char *cursor, st
 {
     struct rollout_state *state = NULL;
     struct place place;
-    struct lists lists = {.more = false};
+    struct page pages[LISTS];
+    bool more = false;
     next[0] = '\0';
     if (!read_place(cursor, &place)) {
         fault_set(fault, STATUS_INVALID, "The cursor does not belong to this list");
         fault_next(fault, "Begin again without a cursor, and give back next_cursor as it came.");
         return STATUS_INVALID;
     }
-    open_page(&lists.decisions, place.decision, DECISIONS_MAX);
-    open_page(&lists.verdicts, place.verdict, VERDICTS_MAX);
-    open_page(&lists.blocks, place.block, BLOCKS_MAX);
-    enum status status = read_lists(db, id, &place, &lists, fault);
+    open_pages(pages, &place);
+    enum status status = read_lists(db, id, &place, pages, &more, fault);
     if (status == STATUS_OK)
         status = state_load(db, id, false, &state, fault);
     if (status == STATUS_OK) {
         put_head(state, out);
-        put_list(out, "decisions", &lists.decisions);
-        put_list(out, "verdicts", &lists.verdicts);
-        put_list(out, "blocks", &lists.blocks);
+        for (int i = 0; i < LISTS; i++)
+            put_list(out, lists[i].name, &pages[i]);
         status = text_status(out);
     }
-    if (status == STATUS_OK && lists.more)
-        snprintf(next, ROLLOUT_RECORD_CURSOR, "%" PRId64 ".%" PRId64 ".%" PRId64, lists.next.decision,
-                 lists.next.verdict, lists.next.block);
-    page_free(&lists.decisions);
-    page_free(&lists.verdicts);
-    page_free(&lists.blocks);
+    if (status == STATUS_OK && more)
+        write_place(&place, next);
+    for (int i = 0; i < LISTS; i++)
+        page_free(&pages[i]);
     state_free(state);
     return status;
 }

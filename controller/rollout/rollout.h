@@ -54,7 +54,7 @@ enum status rollout_lift_quarantine(struct db *db, const char *service, const ch
 
 /* One page of a rollout's record (schema Record) appended to `out`, but for the last field, next_cursor, and
    the brace that ends it. `cursor` is "" or *next of the page before; *next is "" on the last. Reads only. */
-enum { ROLLOUT_RECORD_CURSOR = 72 };
+enum { ROLLOUT_RECORD_CURSOR = 96 };
 enum status rollout_record(struct db *db, const char *id, const char *cursor, struct text *out,
                            char next[ROLLOUT_RECORD_CURSOR], struct fault *fault) MUST_CHECK;
 

@@ -65,7 +65,7 @@ static enum status read_documents(struct db *db, const struct rollout_start *sta
     if (slos_text.length == 0) {
         status = conflict(
             fault,
-            "Say what good means first: PUT /v1/services/{service}/slos, or 'serin apply' with kind Slos.",
+            "Say what good means first: 'serin apply' with kind Slos (PUT /v1/services/{service}/slos).",
             "The service %s has no objectives, so nothing could watch the rollout%s", start->service, "");
         goto out;
     }
@@ -78,7 +78,9 @@ static enum status read_documents(struct db *db, const struct rollout_start *sta
         goto out;
     status = spec_read_policy(policy, "", &out->slos, &out->spec, fault);
     if (status != STATUS_OK) {
-        fault_next(fault, "The policy no longer fits the objectives: PUT a policy that does.");
+        fault_next(fault,
+                   "The policy no longer fits the objectives: apply one that does ('serin lint' says what is "
+                   "wrong).");
         goto out;
     }
     if (start->plan != NULL)
@@ -185,11 +187,12 @@ static enum status check_gateways(struct db *db, const struct rollout_start *sta
         return STATUS_OK;
     enum status status = routes_live_gateways(db, start->service, &live, fault);
     if (status == STATUS_OK && live == 0)
-        status = conflict(fault,
-                          "Start a gateway that polls GET /v1/routes/{service} with Serin-Gateway, or say "
-                          "allow_no_gateway.",
-                          "No gateway of %s was heard in the last 60 s: nobody would apply the weights%s",
-                          start->service, "");
+        status =
+            conflict(fault,
+                     "Start a gateway that polls GET /v1/routes/{service} with Serin-Gateway, or start with "
+                     "--allow-no-gateway (allow_no_gateway).",
+                     "No gateway of %s was heard in the last 60 s: nobody would apply the weights%s",
+                     start->service, "");
     return status;
 }
 
@@ -222,7 +225,7 @@ static enum status check_sli_budget(struct db *db, const char *service, const st
               sli_name(sli), left > 0 ? left * 100 : 0.0, k, n, (double)slo->objective_ppm / 1e4);
     fault_next(
         fault,
-        "If this release repairs %s, start it with fix (--fix). Otherwise wait, or mend the service first.",
+        "If this release repairs %s, start it with --fix (fix). Otherwise wait, or mend the service first.",
         service);
     return STATUS_CONFLICT;
 }
@@ -246,7 +249,7 @@ static enum status clear_live(struct db *db, const struct rollout_start *start, 
     if (status != STATUS_OK || live[0] == '\0')
         return status;
     if (!start->supersede)
-        return conflict(fault, "Wait for it, abort it, or start this one with supersede.",
+        return conflict(fault, "Wait for it, abort it, or start this one with --supersede (supersede).",
                         "Rollout %s of %s is live", live, start->service);
     snprintf(said, sizeof said, "superseded by a rollout of %s", start->release);
     status = state_load_to_leave(db, live, &state, fault);

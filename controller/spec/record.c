@@ -235,21 +235,44 @@ static void read_arms(struct json_fields *fields, struct counts *out)
     }
 }
 
-/* Only where there is more than one. */
+/* n and k of canary, n and k of stable: `counts` times four whole numbers. */
+static bool read_numbers(struct json_fields *fields, const char *name, struct json_object *list,
+                         struct counts *out, size_t counts)
+{
+    static const int64_t most = INT64_C(1) << 53;
+    for (size_t i = 0; i < counts; i++) {
+        int64_t number[4];
+        for (size_t j = 0; j < 4; j++) {
+            struct json_object *value = json_object_array_get_idx(list, 4 * i + j);
+            number[j] = json_object_get_int64(value);
+            if (!json_object_is_type(value, json_type_int) || number[j] < 0 || number[j] > most) {
+                spec_wrong(fields, name, "must hold whole numbers");
+                return false;
+            }
+        }
+        out[i] = (struct counts){number[0], number[1], number[2], number[3]};
+        if (out[i].k_c > out[i].n_c || out[i].k_b > out[i].n_b) {
+            spec_wrong(fields, name, "has more bad ones than there are");
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Strata only where there is more than one. */
 static void read_strata(struct json_fields *fields, struct block *out)
 {
     struct json_object *list;
-    char at[200];
-    if (!json_fields_array(fields, "strata", JSON_OPTIONAL, 2, STRATA_MAX, &list)) {
-        return;
+    if (json_fields_array(fields, "strata", JSON_OPTIONAL, 8, 4 * STRATA_MAX, &list)) {
+        size_t length = json_object_array_length(list);
+        if (length % 4 != 0) {
+            spec_wrong(fields, "strata", "must hold four numbers a stratum");
+        } else if (read_numbers(fields, "strata", list, out->counts.stratum, length / 4)) {
+            out->counts.strata = (int32_t)(length / 4);
+        }
     }
-    out->counts.strata = (int32_t)json_object_array_length(list);
-    for (int32_t i = 0; i < out->counts.strata; i++) {
-        struct json_fields inside;
-        snprintf(at, sizeof at, "%s/strata/%d", fields->pointer, (int)i);
-        json_fields_open(&inside, json_object_array_get_idx(list, (size_t)i), at, fields->fault);
-        read_arms(&inside, &out->counts.stratum[i]);
-        fields->failed = fields->failed || inside.failed;
+    if (json_fields_array(fields, "coverage", JSON_OPTIONAL, 4, 4, &list)) {
+        read_numbers(fields, "coverage", list, &out->counts.coverage, 1);
     }
 }
 
@@ -257,11 +280,9 @@ enum status spec_read_block(struct json_object *value, const char *pointer, int6
                             struct fault *fault)
 {
     struct json_fields fields;
-    struct json_object *coverage;
     struct counts total = {0};
     const char *sli;
     int64_t weight = 0;
-    char at[160];
     memset(out, 0, sizeof *out);
     json_fields_open(&fields, value, pointer, fault);
     json_fields_integer(&fields, "seq", JSON_REQUIRED, 1, BLOCKS_MAX, seq);
@@ -276,13 +297,6 @@ enum status spec_read_block(struct json_object *value, const char *pointer, int6
     read_arms(&fields, &total);
     out->counts = sli_counts_of(total);
     read_strata(&fields, out);
-    if (json_fields_object(&fields, "coverage", JSON_OPTIONAL, &coverage)) {
-        struct json_fields inside;
-        snprintf(at, sizeof at, "%s/coverage", pointer);
-        json_fields_open(&inside, coverage, at, fault);
-        read_arms(&inside, &out->counts.coverage);
-        fields.failed = fields.failed || inside.failed;
-    }
     return closed(&fields);
 }
 

@@ -99,8 +99,11 @@ static enum status no_version(const char *kind, const char *name, int64_t versio
                   name);
     else
         fault_set(fault, STATUS_NOT_FOUND, "There is no %s %s", kind, name);
-    fault_next(fault, "List what there is with GET /v1/artifacts/%s/%s/versions, or register it with POST.",
-               kind, name);
+    fault_next(fault,
+               "List what there is with 'serin version list %s %s' (GET /v1/artifacts/%s/%s/versions), or "
+               "register it with "
+               "'serin version register' (POST).",
+               kind, name, kind, name);
     return STATUS_NOT_FOUND;
 }
 

@@ -27,8 +27,11 @@ enum status documents_put(struct db *db, enum document_kind kind, const char *se
     if (if_version != STORE_ANY_VERSION && if_version != version) {
         fault_set(fault, STATUS_STALE_VERSION, "The %s of %s are at version %lld now", kinds[kind].words,
                   service, (long long)version);
-        fault_next(fault, "Read again with GET /v1/services/%s/%s, and repeat the change with that ETag.",
-                   service, kinds[kind].path);
+        fault_next(fault,
+                   "Read it again with 'serin service %s %s' (GET /v1/services/%s/%s), and repeat the change "
+                   "with the ETag "
+                   "that it has now.",
+                   kinds[kind].path, service, service, kinds[kind].path);
         return STATUS_STALE_VERSION;
     }
     db_text(&params, service);

@@ -16,3 +16,10 @@ enum status record_verdicts(struct db *db, const char *rollout, struct page *pag
     db_text(&params, rollout);
     return page_read(db, &sql_record_verdicts, &params, PAGE_KEY_INTEGER, page, fault);
 }
+
+enum status record_split_blocks(struct db *db, const char *rollout, struct page *page, struct fault *fault)
+{
+    struct db_params params = {.count = 0};
+    db_text(&params, rollout);
+    return page_read(db, &sql_record_split_blocks, &params, PAGE_KEY_INTEGER, page, fault);
+}

@@ -11,3 +11,10 @@ SELECT json_build_object('sli', v.sli, 'verdict', v.verdict, 'at', serin_text(v.
 FROM verdicts v
 WHERE v.rollout = $1 AND ($2::text IS NULL OR v.id > $2::bigint)
 ORDER BY v.id LIMIT $3::integer
+
+-- :name record_split_blocks
+SELECT json_build_object('seq', b.seq, 'start_s', b.start_s, 'n_c', b.n_c, 'n', b.n, 'w_lo', b.w_lo, 'w_hi', b.w_hi,
+                         'new_step', b.new_step)::text, b.seq
+FROM split_blocks b
+WHERE b.rollout = $1 AND ($2::text IS NULL OR b.seq > $2::bigint)
+ORDER BY b.seq LIMIT $3::integer

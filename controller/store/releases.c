@@ -102,7 +102,10 @@ static enum status find_pins(struct db *db, const struct spec_release *release, 
         snprintf(pointer, sizeof pointer, "/artifacts/%zu/version", place_of(release, pin));
         status = fault_at(fault, pointer, "%s %s has no version %d", spec_kind_name(pin->kind), pin->name,
                           pin->version);
-        fault_next(fault, "Register the version first (POST /v1/artifacts/%s/%s/versions), or name another.",
+        fault_next(fault,
+                   "Register the version first with 'serin version register' (POST "
+                   "/v1/artifacts/%s/%s/versions), or name "
+                   "another.",
                    spec_kind_name(pin->kind), pin->name);
     }
     db_rows_free(rows);
@@ -211,7 +214,8 @@ out:
 static enum status no_release(const char *service, const char *name, struct fault *fault)
 {
     fault_set(fault, STATUS_NOT_FOUND, "There is no release %s of %s", name, service);
-    fault_next(fault, "List the releases with GET /v1/services/%s/releases.", service);
+    fault_next(fault, "List them with 'serin release list %s' (GET /v1/services/%s/releases).", service,
+               service);
     return STATUS_NOT_FOUND;
 }
 

@@ -245,6 +245,7 @@ enum status rollouts_world(struct db *db, const char *service, const char *relea
         out->corpora_ready = db_get_bool(rows, 0, 2);
         out->clock_rate = db_get_number(rows, 0, 3);
         out->incarnation = db_get_integer(rows, 0, 4);
+        snprintf(out->corpora, sizeof out->corpora, "%s", db_get_text(rows, 0, 5));
     }
     db_rows_free(rows);
     return status;

@@ -66,6 +66,7 @@ struct rollout_world {
     struct wall_time now;
     bool frozen, corpora_ready;
     char freeze_reason[ROLLOUT_REASON_MAX];
+    char corpora[512];   /* those that are not ready: "docs 3, faq 1" */
     int64_t incarnation; /* of the routes' history now */
     double clock_rate;   /* seconds of serin_now() a real second; 1 but for tests */
 };

@@ -59,7 +59,9 @@ SELECT serin_now(),
        (SELECT reason FROM freezes WHERE lifted_at IS NULL),
        release_ready($1::text, $2::text),
        (SELECT rate FROM clock),
-       (SELECT incarnation FROM route_rev)
+       (SELECT incarnation FROM route_rev),
+       (SELECT string_agg(a.name || ' ' || a.version, ', ' ORDER BY a.name) FROM release_artifacts a
+        WHERE a.service = $1::text AND a.release = $2::text AND NOT artifact_ready(a.kind, a.name, a.version))
 
 -- :name rollout_bake
 INSERT INTO bakes (service, release, rollout, at) VALUES ($1, $2, $3, $4)

@@ -10,7 +10,11 @@
 static enum status no_service(const char *name, struct fault *fault)
 {
     fault_set(fault, STATUS_NOT_FOUND, "There is no service %s", name);
-    fault_next(fault, "List the services with GET /v1/services, or make it with PUT /v1/services/%s.", name);
+    fault_next(fault,
+               "List them with 'serin service list' (GET /v1/services), or make it with 'serin service "
+               "create %s' (PUT "
+               "/v1/services/%s).",
+               name, name);
     return STATUS_NOT_FOUND;
 }
 
@@ -40,10 +44,11 @@ static enum status hold(struct db *db, const char *name, struct held *held, stru
 static enum status stale(const char *name, struct fault *fault)
 {
     fault_set(fault, STATUS_STALE_VERSION, "Service %s is not at the version that If-Match names", name);
-    fault_next(
-        fault,
-        "Read it again with GET /v1/services/%s, and repeat the change with its ETag if you still want it.",
-        name);
+    fault_next(fault,
+               "Read it again with 'serin service show %s' (GET /v1/services/%s), and repeat the change if "
+               "you still want "
+               "it, with the ETag that it has now.",
+               name, name);
     return STATUS_STALE_VERSION;
 }
 

@@ -45,7 +45,7 @@ static void make_secret(char out[TOKEN_SECRET_MAX])
 static enum status no_token(const char *id, struct fault *fault)
 {
     fault_set(fault, STATUS_NOT_FOUND, "There is no token %.64s", id);
-    fault_next(fault, "List the tokens with GET /v1/tokens; a token is named by its id.");
+    fault_next(fault, "List them with 'serin token list' (GET /v1/tokens); a token is named by its id.");
     return STATUS_NOT_FOUND;
 }
 
@@ -62,7 +62,9 @@ enum status tokens_create_with(struct db *db, const char *name, enum token_role 
     enum status status = db_run(db, &sql_token_insert, &params, NULL, fault);
     if (status == STATUS_CONFLICT) {
         fault_set(fault, status, "There is a token %s already", name);
-        fault_next(fault, "Take another name, or revoke the old token first (DELETE /v1/tokens/{id}).");
+        fault_next(fault,
+                   "Take another name, or revoke the old token first: 'serin token revoke ID' (DELETE "
+                   "/v1/tokens/{id}).");
     }
     if (status != STATUS_OK)
         return status;

@@ -6,7 +6,9 @@
 static enum status no_rollout(const char *id, struct fault *fault)
 {
     fault_set(fault, STATUS_NOT_FOUND, "There is no rollout %.64s", id);
-    fault_next(fault, "List the rollouts of a service with GET /v1/services/{service}/rollouts.");
+    fault_next(fault,
+               "List those of a service with 'serin rollout list SERVICE' (GET "
+               "/v1/services/{service}/rollouts).");
     return STATUS_NOT_FOUND;
 }
 
@@ -84,10 +86,12 @@ enum status views_routes(struct db *db, struct page *page, struct fault *fault)
     return page_read(db, &sql_view_routes, &params, PAGE_KEY_TEXT, page, fault);
 }
 
-enum status views_gateways(struct db *db, const char *service, struct page *page, struct fault *fault)
+enum status views_gateways(struct db *db, const char *service, int64_t lease_s, struct page *page,
+                           struct fault *fault)
 {
     struct db_params params = {.count = 0};
     db_text(&params, service);
+    db_integer(&params, lease_s);
     return page_read(db, &sql_view_gateways, &params, PAGE_KEY_TEXT, page, fault);
 }
 

@@ -21,8 +21,8 @@ enum status views_events(struct db *db, const char *service, const char *rollout
                          struct fault *fault) MUST_CHECK;
 /* The present route of each service that has one. */
 enum status views_routes(struct db *db, struct page *page, struct fault *fault) MUST_CHECK;
-/* Gateways; `service` may be NULL. */
-enum status views_gateways(struct db *db, const char *service, struct page *page,
+/* Gateways; `service` may be NULL. `lease_s`: of canary weight. */
+enum status views_gateways(struct db *db, const char *service, int64_t lease_s, struct page *page,
                            struct fault *fault) MUST_CHECK;
 /* Appends the freeze (schema Freeze) to `out`. */
 enum status views_freeze(struct db *db, struct text *out, struct fault *fault) MUST_CHECK;

@@ -73,7 +73,8 @@ enum status webhooks_get(struct db *db, const char *id, struct text *out, struct
     enum status status = db_run(db, &sql_webhook_list, &params, &rows, fault);
     if (status == STATUS_OK && db_rows_count(rows) == 0) {
         status = fault_set(fault, STATUS_NOT_FOUND, "There is no webhook %.64s", id);
-        fault_next(fault, "List the webhooks with GET /v1/webhooks; a webhook is named by its id.");
+        fault_next(fault,
+                   "List them with 'serin webhook list' (GET /v1/webhooks); a webhook is named by its id.");
     } else if (status == STATUS_OK) {
         text_puts(out, db_get_text(rows, 0, 0));
     }

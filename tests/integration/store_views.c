@@ -146,9 +146,21 @@ Test(store_views, blocks_oldest_first)
         strstr(text_get(&page.items),
                "{\"seq\" : 4, \"sli\" : \"ttft\", \"start_s\" : 4, \"length_s\" : 1.5, \"weight\" : 100, "
                "\"new_step\" : false, \"canary\" : {\"n\" : 10, \"k\" : 1}, \"stable\" : {\"n\" : 90, "
-               "\"k\" : 2}}"),
+               "\"k\" : 2}, \"strata\" : null, \"coverage\" : null}"),
         "%s", text_get(&page.items));
     page_free(&page);
+    database_do(database.db,
+                "INSERT INTO blocks VALUES ('ro_1', 6, 4, 6, 1, 100, false, 10, 1, 90, 2, "
+                "'{4,1,40,1,6,0,50,1}', '{10,2,90,3}')");
+    page_init(&page, "5", 10);
+    cr_assert_eq(views_blocks(database.db, "ro_1", &page, &fault), STATUS_OK);
+    cr_assert_not_null(
+        strstr(text_get(&page.items),
+               "\"strata\" : [{\"canary\" : {\"n\" : 4, \"k\" : 1}, \"stable\" : {\"n\" : 40, "
+               "\"k\" : 1}}, {\"canary\" : {\"n\" : 6, \"k\" : 0}, \"stable\" : {\"n\" : 50, "
+               "\"k\" : 1}}], \"coverage\" : {\"canary\" : {\"n\" : 10, \"k\" : 2}, \"stable\" : "
+               "{\"n\" : 90, \"k\" : 3}}}"),
+        "%s", text_get(&page.items));
 }
 
 /* The chain as anyone can check it from what the API gives: body, then hash. */
@@ -254,14 +266,14 @@ Test(store_views, routes_gateways_freeze)
     cr_assert_eq(page.count, 1);
     page_free(&page);
     page_init(&page, "chat/a", 10);
-    cr_assert_eq(views_gateways(database.db, "chat", &page, &fault), STATUS_OK);
+    cr_assert_eq(views_gateways(database.db, "chat", 900, &page, &fault), STATUS_OK);
     cr_assert_eq(page.count, 1);
     cr_assert_not_null(
         strstr(text_get(&page.items), "\"applied_epoch\" : null, \"current_epoch\" : 1, \"behind\" : true"));
     cr_assert_not_null(strstr(text_get(&page.items), "\"live\" : false"));
     page_free(&page);
     page_init(&page, "", 10);
-    cr_assert_eq(views_gateways(database.db, NULL, &page, &fault), STATUS_OK);
+    cr_assert_eq(views_gateways(database.db, NULL, 900, &page, &fault), STATUS_OK);
     cr_assert_eq(page.count, 3);
     cr_assert_not_null(strstr(text_get(&page.items), "\"current_epoch\" : null, \"behind\" : false"));
     page_free(&page);

@@ -29,7 +29,10 @@ static const char explanation[] =
     "\",\"service\":\"chat\",\"release\":\"r7\",\"stable\":\"r6\",\"phase\":\"progressing\","
     "\"step\":2,\"steps\":5,\"weight\":500,\"rule\":\"step.proof\",\"reason\":\"Not yet proven.\","
     "\"since\":\"2026-01-01T00:00:00Z\",\"data\":{\"quality\":\"cohort\",\"counted_until\":null,\"rps\":53.2,"
-    "\"blind_s\":0},\"judgement\":{\"action\":\"continue\",\"reason\":\"none\",\"says\":\"No harm is "
+    "\"blind_s\":0,\"says\":\"Requests count when they "
+    "began.\"},\"watch\":{\"compares\":true,\"says\":\"Stable "
+    "keeps 2 %.\"},\"next_step\":\"Nothing yet, or "
+    "promote.\",\"judgement\":{\"action\":\"continue\",\"reason\":\"none\",\"says\":\"No harm is "
     "seen.\"},"
     "\"guardrails\":[{\"sli\":\"refusal\",\"action\":\"rollback\",\"verdict\":\"inconclusive\",\"muted\":"
     "false,"
@@ -129,7 +132,11 @@ Test(cli_commands, explain)
     HAS(run.out, "Rule step.proof");
     HAS(run.out, "1.20 %  12 of 1,000");
     HAS(run.out, "0.80 %  152 of 19,000");
-    HAS(run.out, "about 3 min 10 s, if it is healthy");
+    HAS(run.out, "Needs 900 more requests.");
+    HAS(run.out, "About 3 min 10 s to the next step");
+    HAS(run.out, "What to do: Nothing yet, or promote.");
+    HAS(run.out, "Requests count when they began.");
+    HAS(run.out, "Stable keeps 2 %.");
     HAS(run.out, "The evidence says: continue");
     HAS(run.out, "- proof for refusal");
     HAS(run.out, "behind: gw-2");

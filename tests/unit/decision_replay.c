@@ -2,6 +2,8 @@
  */
 #include "decision/replay.h"
 
+#include "decision/coverage.h"
+
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdio.h>
@@ -41,30 +43,34 @@ static void decide_at(double at_s, enum verb verb, enum phase phase)
 {
     struct replay_decision *out = &run.decision[run.decisions++];
     struct judgement judgement = evidence_judge(&run.evidence, &run.policy, 0, run.fix);
-    *out = (struct replay_decision){.verb = verb,
-                                    .blocks = run.blocks,
-                                    .at_s = at_s,
-                                    .counted_s = run.evidence.now_s,
-                                    .snapshot = {.now_ms = (int64_t)(at_s * 1000),
-                                                 .phase = phase,
-                                                 .resume_phase = phase,
-                                                 .step = 1,
-                                                 .steps = 5,
-                                                 .weight = 100,
-                                                 .phase_since_ms = 0,
-                                                 .step_entered_ms = 0,
-                                                 .step_since_ms = 0,
-                                                 .blind_since_ms = -1,
-                                                 .paused_limit_s = 86400,
-                                                 .has_stable = true,
-                                                 .corpora_ready = true,
-                                                 .judgement = judgement.action,
-                                                 .judgement_reason = judgement.reason,
-                                                 .lead = judgement.lead,
-                                                 .log_g_rel = judgement.log_g_rel,
-                                                 .log_g_all = judgement.log_g_all,
-                                                 .breach_since_s = run.evidence.breach_since,
-                                                 .proven = evidence_proven(&run.evidence, &run.policy)}};
+    *out =
+        (struct replay_decision){.verb = verb,
+                                 .blocks = run.blocks,
+                                 .at_s = at_s,
+                                 .splits = run.evidence.split.blocks,
+                                 .snapshot = {.evidence_s = run.evidence.now_s,
+                                              .now_ms = (int64_t)(at_s * 1000),
+                                              .phase = phase,
+                                              .resume_phase = phase,
+                                              .step = 1,
+                                              .steps = 5,
+                                              .weight = 100,
+                                              .phase_since_ms = 0,
+                                              .step_entered_ms = 0,
+                                              .step_since_ms = 0,
+                                              .blind_since_ms = -1,
+                                              .paused_limit_s = 86400,
+                                              .has_stable = true,
+                                              .corpora_ready = true,
+                                              .judgement = judgement.action,
+                                              .judgement_reason = judgement.reason,
+                                              .lead = judgement.lead,
+                                              .log_g_rel = judgement.log_g_rel,
+                                              .log_g_all = judgement.log_g_all,
+                                              .breach_since_s = run.evidence.breach_since,
+                                              .log_split = split_log(&run.evidence.split.split),
+                                              .log_coverage = coverage_log(&run.evidence, &run.policy, NULL),
+                                              .proven = evidence_proven(&run.evidence, &run.policy)}};
     for (int i = 0; i < SLI_COUNT; i++) {
         const struct sli_evidence *sli = &run.evidence.sli[i];
         if (run.policy.guardrail[i].used)
@@ -89,8 +95,9 @@ static void ticks(int from, int to, struct counts refusal, struct counts error)
         for (enum sli sli = SLI_REFUSAL; sli <= SLI_ERROR; sli++) {
             if (!run.policy.guardrail[sli].used)
                 continue;
-            int count = evidence_tick(&run.evidence, &run.policy, &run.plan, sli, QUALITY_COHORT, t, 1.0,
-                                      &counts[sli], true, false, closed);
+            struct sli_counts of = sli_counts_of(counts[sli]);
+            int count = evidence_tick(&run.evidence, &run.policy, &run.plan, sli, QUALITY_COHORT, t, 1.0, &of,
+                                      true, false, closed);
             for (int i = 0; i < count; i++)
                 run.block[run.blocks++] = closed[i];
         }
@@ -194,7 +201,8 @@ Test(decision_replay, what_was_changed_since_is_found)
     expect_all_equal();
 
     struct block kept = run.block[40];
-    run.block[40].counts.k_c += run.block[40].counts.k_c < run.block[40].counts.n_c ? 1 : -1;
+    struct counts *counts = &run.block[40].counts.stratum[0];
+    counts->k_c += counts->k_c < counts->n_c ? 1 : -1;
     replay(results);
     cr_expect(!replay_equal(&results[1]), "a bad request more or less");
     cr_expect_gt(results[1].difference, REPLAY_TOLERANCE);
@@ -229,7 +237,8 @@ Test(decision_replay, an_event_that_does_not_say_what_was_counted_is_still_compu
     evidence_weight(&run.evidence, 0, 500, true);
     ticks(0, 60, well, well);
     decide_at(60.5, VERB_TICK, PHASE_PROGRESSING);
-    run.decision[0].counted_s = -1;
+    run.decision[0].older = true;
+    run.decision[0].snapshot.evidence_s = -1;
     memset(run.decision[0].lane, 0, sizeof run.decision[0].lane);
     replay(results);
     cr_expect(replay_equal(&results[0]) && results[0].bits);
@@ -240,7 +249,8 @@ Test(decision_replay, blocks_that_cannot_be_are_refused)
     static struct replay walk;
     begin();
     replay_begin(&walk, &(struct replay_rollout){.policy = &run.policy, .plan = &run.plan, .tick_s = 1.0});
-    struct block good = {.sli = SLI_REFUSAL, .start_s = 5, .length_s = 1, .weight = 500, .counts = well};
+    struct block good = {
+        .sli = SLI_REFUSAL, .start_s = 5, .length_s = 1, .weight = 500, .counts = sli_counts_of(well)};
     struct block bad = good;
     bad.sli = SLI_LATENCY;
     cr_expect(!replay_block(&walk, &bad), "not watched");
@@ -248,7 +258,7 @@ Test(decision_replay, blocks_that_cannot_be_are_refused)
     cr_expect(!replay_block(&walk, &bad));
     bad = good, bad.length_s = 0;
     cr_expect(!replay_block(&walk, &bad));
-    bad = good, bad.counts.k_c = 6;
+    bad = good, bad.counts.stratum[0].k_c = 6;
     cr_expect(!replay_block(&walk, &bad));
     bad = good, bad.weight = 10001;
     cr_expect(!replay_block(&walk, &bad));

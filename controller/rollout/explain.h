@@ -1,0 +1,43 @@
+/* What the files of the explanation share: JSON helpers, and its parts. For this room only. */
+#pragma once
+
+#include "rollout/state.h"
+
+/* Adds a field; on no memory the value is dropped and false returned. `value` NULL is null. */
+bool explain_put(struct json_object *object, const char *name, struct json_object *value);
+bool explain_put_text(struct json_object *object, const char *name,
+                      const char *value); /* "" and NULL: null */
+bool explain_put_time(struct json_object *object, const char *name, struct wall_time time); /* 0: null */
+/* Six significant digits are enough for people; what is not finite is null. */
+bool explain_put_number(struct json_object *object, const char *name, double value);
+
+/* --- numbers (explain_numbers.c) ------------------------------------------------------------------- */
+/* Everything about one guardrail's evidence, and the policy values it was computed with. */
+struct json_object *explain_evidence(const struct rollout_state *state, enum sli sli);
+struct json_object *explain_guardrail_policy(const struct rollout_state *state, enum sli sli);
+struct json_object *explain_policy(const struct rollout_state *state);
+/* Moment up to which the counts of an SLI are complete, in evidence time: where its open block begins; -1 =
+   nothing was counted. */
+double explain_counted_s(const struct rollout_state *state, enum sli sli);
+
+/* --- sentences (explain_words.c) ------------------------------------------------------------------- */
+void explain_judgement_words(const struct judgement *judgement, char *out, size_t size);
+void explain_guardrail_words(const struct rollout_state *state, enum sli sli, enum verdict verdict, char *out,
+                             size_t size);
+/* What the quality of the data means for the comparison. */
+void explain_quality_words(const struct rollout_state *state, char *out, size_t size);
+/* Whether the comparison goes on at the highest weight. *compares: stable gets traffic now. */
+void explain_watch_words(const struct rollout_state *state, bool *compares, char *out, size_t size);
+/* What to do now; "" only if memory is short. */
+void explain_next_step(const struct rollout_state *state, const struct snapshot *snapshot, char *out,
+                       size_t size);
+
+/* --- what is still needed (explain_needs.c) --------------------------------------------------------- */
+bool explain_proof_missing(const struct rollout_state *state, enum sli sli);
+/* Seconds until an SLI is proven for a healthy canary; 0 = it is; -1 = it cannot be told. */
+double explain_eta(const struct rollout_state *state, enum sli sli, enum verdict verdict);
+/* What the next step still needs. *eta: seconds, -1 = not known; then `unknown` says why ("" = it has
+   ended). */
+struct json_object *explain_needs(const struct rollout_state *state, const struct snapshot *snapshot,
+                                  const enum verdict verdicts[SLI_COUNT], double *eta, char *unknown,
+                                  size_t size);

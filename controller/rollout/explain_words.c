@@ -1,0 +1,213 @@
+/* The explanation in words. */
+#include "decision/shares.h"
+#include "rollout/explain.h"
+#include "rollout/reason.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+void explain_judgement_words(const struct judgement *judgement, char *out, size_t size)
+{
+    const char *lead = sli_name(judgement->lead);
+    char odds[120];
+    reason_odds(fmax(judgement->log_g_rel, judgement->log_g_all), odds, sizeof odds);
+    switch (judgement->reason) {
+    case REASON_WORSE:
+        snprintf(out, size, "The canary is proven worse than stable in %s: %s.", lead, odds);
+        return;
+    case REASON_CEILING:
+        snprintf(out, size, "The canary is proven above its ceiling in %s, on its own: %s.", lead, odds);
+        return;
+    case REASON_SHARED_CAUSE:
+        snprintf(out, size,
+                 "Both releases have been above the ceiling in %s for too long; the canary is not blamed.",
+                 lead);
+        return;
+    case REASON_ATTRIBUTING:
+        snprintf(out, size, "The canary is above its ceiling in %s; waiting to see whether stable is too.",
+                 lead);
+        return;
+    case REASON_SHARED:
+        snprintf(out, size, "Stable itself is above the ceiling in %s: a shared cause, nobody is blamed.",
+                 lead);
+        return;
+    case REASON_BUDGET:
+        snprintf(out, size, "The rollout has spent its share of the error budget in %s.", lead);
+        return;
+    case REASON_BURN:
+        snprintf(out, size, "The canary burns its error budget too fast in %s, on its own.", lead);
+        return;
+    case REASON_SPLIT:
+        snprintf(out, size, "The canary does not get the share of the requests that its weight says.");
+        return;
+    case REASON_COVERAGE:
+        snprintf(out, size, "%s is measured less often for the canary than for stable.", lead);
+        return;
+    case REASON_COUNT:
+    case REASON_NONE:
+        break;
+    }
+    if (odds[0] != '\0')
+        snprintf(out, size, "Nothing is proven against the canary; the most suspicious is %s: %s.", lead,
+                 odds);
+    else
+        snprintf(out, size, "Nothing speaks against the canary.");
+}
+
+void explain_guardrail_words(const struct rollout_state *state, enum sli sli, enum verdict verdict, char *out,
+                             size_t size)
+{
+    const struct sli_evidence *evidence = &state->evidence.evidence.sli[sli];
+    char counts[200], odds[120];
+    reason_counts(sli, &evidence->total, counts, sizeof counts);
+    /* as it counts in the sum that decides: with this guardrail's share of alpha */
+    struct shares shares = policy_shares(&state->spec.policy, sli);
+    reason_odds(evidence_lane_log(&evidence->relative) + log(shares.sli * shares.relative), odds,
+                sizeof odds);
+    switch (verdict) {
+    case VERDICT_FAIL:
+        snprintf(out, size, "Failed: %s%s%s.", counts, odds[0] != '\0' ? "; " : "", odds);
+        return;
+    case VERDICT_PASS:
+        snprintf(out, size, "Proven not worse in this step: %s.", counts);
+        return;
+    case VERDICT_NO_DATA:
+        snprintf(out, size, "No data right now; so far %s.", counts);
+        return;
+    case VERDICT_ERROR:
+        snprintf(out, size, "The metrics source fails; so far %s.", counts);
+        return;
+    case VERDICT_INCONCLUSIVE:
+    case VERDICT_COUNT:
+        break;
+    }
+    if (odds[0] != '\0')
+        snprintf(out, size, "Not proven yet, a little suspicious: %s; %s.", counts, odds);
+    else
+        snprintf(out, size, "Not proven yet, nothing suspicious: %s.", counts);
+}
+
+void explain_quality_words(const struct rollout_state *state, char *out, size_t size)
+{
+    if (!state->evidence.has_quality) {
+        snprintf(out, size, "Nothing has been counted yet.");
+        return;
+    }
+    switch (state->evidence.quality) {
+    case QUALITY_COHORT:
+        snprintf(
+            out, size,
+            "Admissions and outcomes: each request counts when it was admitted and is old enough, alike in "
+            "both releases; one whose outcome never comes is seen. The best there is.");
+        return;
+    case QUALITY_AGED:
+        snprintf(
+            out, size,
+            "Outcomes with their age, but no admissions: each request counts when it began, but one whose "
+            "outcome never comes is not seen. Report admissions too, and it is.");
+        return;
+    case QUALITY_COMPLETION:
+        snprintf(
+            out, size,
+            "Counters by the time of completion: slow answers come late and hung requests not at all, so "
+            "both releases are left out for %lld s after each change of the weight.",
+            (long long)state->spec.policy.blanking_s);
+        return;
+    }
+}
+
+/* "refusal at 7.5 %, error at 1.5 %": the guardrails that have a ceiling. */
+static bool ceilings(const struct rollout_state *state, char *out, size_t size)
+{
+    size_t used = 0;
+    out[0] = '\0';
+    for (int i = 0; i < SLI_COUNT && used < size; i++) {
+        const struct guardrail *guardrail = &state->spec.policy.guardrail[i];
+        if (guardrail->used && guardrail->ceiling > 0)
+            used += (size_t)snprintf(out + used, size - used, "%s%s at %.4g %%", used > 0 ? ", " : "",
+                                     sli_name((enum sli)i), guardrail->ceiling * 100);
+    }
+    return used > 0;
+}
+
+void explain_watch_words(const struct rollout_state *state, bool *compares, char *out, size_t size)
+{
+    char list[400];
+    bool any = ceilings(state, list, sizeof list), stable = state->row.stable[0] != '\0';
+    int32_t holdback = state->spec.policy.holdback;
+    *compares = stable && state->row.weight < WEIGHT_FULL && phase_live(state->row.phase);
+    if (!any)
+        snprintf(list, sizeof list, "but no guardrail has one, so nothing is watched");
+    if (!phase_live(state->row.phase))
+        snprintf(out, size, "The rollout has ended; it watches no more.");
+    else if (!stable)
+        snprintf(
+            out, size,
+            "There is no stable release to compare with: only the ceilings watch (%s), and nothing can be "
+            "proven.",
+            list);
+    else if (holdback == 0)
+        snprintf(out, size, "%s nothing is left to compare with (holdback 0): only the ceilings watch (%s).",
+                 state->row.weight == WEIGHT_FULL ? "Now" : "At 100 %", list);
+    else
+        snprintf(
+            out, size,
+            "Stable keeps %.4g %% in the bake, so that the comparison goes on until the end; the ceilings "
+            "watch as well.",
+            holdback / 100.0);
+}
+
+/* --- what to do now -------------------------------------------------------------------------------- */
+
+/* For where a rollout may stand without its rule saying what to do. */
+static const struct {
+    const char *rule, *text;
+} nexts[] = {
+    {"pending.corpus", "Report the index when it is ready: serin corpus-ready NAME VERSION."},
+    {"frozen", "When it may go on: serin freeze --lift."},
+    {"step.applying",
+     "Nothing, if the gateways poll; see 'serin gateways {service}'. A silent one counts as having applied "
+     "it "
+     "once its lease on canary weight has run out."},
+    {"hold.blind",
+     "See who should report and does not: 'serin gateways {service}'; with a metrics source, whether it "
+     "answers."},
+    {"pause", "'serin rollout resume {id}', or promote or abort it."},
+    {"set_weight", "'serin rollout resume {id}' goes on from this weight; or abort it."},
+    {"bake.done", "Nothing. To leave this release: serin rollback {service}."},
+    {"abort", "'serin rollout retry {id}' starts it anew."},
+    {"rollback", "'serin rollout retry {id}' starts it anew."},
+};
+
+static const char *by_phase(enum phase phase)
+{
+    switch (phase) {
+    case PHASE_PAUSED:
+        return "'serin rollout resume {id}', or promote or abort it.";
+    case PHASE_COMPLETED:
+        return "Nothing. To leave this release: serin rollback {service}.";
+    case PHASE_ABORTED:
+    case PHASE_ROLLED_BACK:
+        return "Nothing; all traffic is where it was before. 'serin rollout retry {id}' starts it anew.";
+    case PHASE_PENDING:
+    case PHASE_PROGRESSING:
+    case PHASE_BAKING:
+    case PHASE_COUNT:
+        break;
+    }
+    return "Nothing: it goes on by itself. Sooner: serin rollout promote {id}. Back: serin rollout abort "
+           "{id}.";
+}
+
+void explain_next_step(const struct rollout_state *state, const struct snapshot *snapshot, char *out,
+                       size_t size)
+{
+    const struct rule *rule = rules_find(state->row.rule);
+    struct reason_context context = {.state = state, .snapshot = snapshot};
+    const char *text = rule != NULL ? rule->next_step : NULL;
+    for (size_t i = 0; text == NULL && i < sizeof nexts / sizeof nexts[0]; i++)
+        if (strcmp(nexts[i].rule, state->row.rule) == 0)
+            text = nexts[i].text;
+    reason_fill(text != NULL ? text : by_phase(state->row.phase), &context, out, size);
+}
