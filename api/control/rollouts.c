@@ -16,6 +16,20 @@ static enum status answer(struct call *call, const char *id)
     return status;
 }
 
+/* The same of a rollout that was just started, with the time that it is expected to take. */
+static enum status answer_started(struct call *call, const char *id)
+{
+    struct text *body = &call->response->body;
+    enum status status = answer(call, id);
+    if (status != STATUS_OK || body->length < 2 || text_get(body)[body->length - 1] != '}')
+        return status;
+    body->data[--body->length] = '\0';
+    text_puts(body, ",\"forecast\":");
+    status = rollout_forecast(call->db, id, body, call->fault);
+    text_putc(body, '}');
+    return status == STATUS_OK ? text_status(body) : status;
+}
+
 static enum status list(struct call *call)
 {
     struct page page;
@@ -104,7 +118,7 @@ static enum status start(struct call *call)
             fault_next(call->fault, "Mend the fields named under errors, and send it again.");
     }
     if (status == STATUS_OK)
-        status = answer(call, id);
+        status = answer_started(call, id);
     call->response->status = 201;
     return status;
 }
@@ -189,6 +203,8 @@ static enum status command(struct call *call)
         status = read_if_match(call, id, &order.if_version);
     if (status == STATUS_OK)
         status = rollout_command(call->db, id, &order, call->actor, result, call->fault);
-    return status == STATUS_OK ? answer(call, result) : status;
+    if (status != STATUS_OK)
+        return status;
+    return order.verb == VERB_RETRY ? answer_started(call, result) : answer(call, result);
 }
 CALL_CHANGE(control_command_rollout, command, 0)

@@ -1,15 +1,11 @@
 /* How long a healthy canary still needs to prove non-inferiority. Canary requests:
-       N = ln(2 S_n/alpha_NI) / ((1-w) max(KL(p || p+d), p (W - 1 - ln W))) / eta
+       N = ln(2 S_n/alpha_NI) / growth / eta          growth: see pace.h
    Of the numerator, what the step has proven already is taken off (ln 2 is the price of proving one margin of
    two). */
 #include "decision/ni.h"
+#include "decision/pace.h"
 
 #include <math.h>
-
-static double divergence(double p, double q)
-{
-    return p * log(p / q) + (1 - p) * (log1p(-p) - log1p(-q));
-}
 
 double evidence_eta_s(const struct evidence *evidence, const struct policy *policy, const struct plan *plan,
                       size_t step, enum sli id)
@@ -23,11 +19,9 @@ double evidence_eta_s(const struct evidence *evidence, const struct policy *poli
         return 0;
     if (!guardrail->used || rps <= 0 || w <= 0 || w >= 1)
         return -1;
-    double d = guardrail->margin_add > 0 ? guardrail->margin_add : plan_margin(plan, step),
-           odds = guardrail->margin_ratio;
+    double d = guardrail->margin_add > 0 ? guardrail->margin_add : plan_margin(plan, step);
     double p = (sli->stable_bad + 1) / (sli->stable_seen + 100);
-    double by_ratio = p * (odds - 1 - log(odds)), by_difference = p + d < 1 ? divergence(p, p + d) : 0;
+    double growth = pace_growth(w, p, guardrail->margin_ratio, d) * guardrail->eta;
     double left = needed - known + log(2) * (known > 0 ? 1 - known / needed : 1);
-    double growth = (1 - w) * (by_ratio > by_difference ? by_ratio : by_difference) * guardrail->eta;
-    return left / growth / (rps * w);
+    return growth > 0 ? left / growth / (rps * w) : -1;
 }

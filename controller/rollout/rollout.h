@@ -58,5 +58,9 @@ enum { ROLLOUT_RECORD_CURSOR = 96 };
 enum status rollout_record(struct db *db, const char *id, const char *cursor, struct text *out,
                            char next[ROLLOUT_RECORD_CURSOR], struct fault *fault) MUST_CHECK;
 
+/* How long a rollout takes a healthy canary at the rate of the last ten minutes, else at the policy's
+   expected_rps (schema Forecast), appended to `out`; "null" where no rate is known. Reads only. */
+enum status rollout_forecast(struct db *db, const char *id, struct text *out, struct fault *fault) MUST_CHECK;
+
 /* The explanation of a rollout as JSON (schema Explanation), appended to `out`. Reads only. */
 enum status rollout_explain(struct db *db, const char *id, struct text *out, struct fault *fault) MUST_CHECK;

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/utf8.h"
+#include "spec/forecast.h"
 #include "spec/plan.h"
 
 #include <math.h>
@@ -12,7 +13,9 @@
 
 enum {
     JUMP_MAX = 10, /* a step this many times heavier than the last exposes more than the last could prove */
-    LONG_S = 7 * 86400
+    LONG_S = 7 * 86400,
+    STABLE_RPS_MIN = 20, /* measured: handbook, "What is guaranteed, and what is not" */
+    HOLDBACK_MAX = 5000  /* as spec/policy.c reads it */
 };
 
 struct findings {
@@ -61,36 +64,6 @@ __attribute__((format(printf, 2, 3))) static void mend(struct spec_finding *find
 static double allowed_bad(const struct slo *slo)
 {
     return (1e6 - slo->objective_ppm) / 1e6;
-}
-
-/* Kullback-Leibler divergence of two coins. */
-static double divergence(double p, double q)
-{
-    double d = 0;
-    if (p > 0) {
-        d += p * log(p / q);
-    }
-    if (p < 1) {
-        d += (1 - p) * log((1 - p) / (1 - q));
-    }
-    return d;
-}
-
-double spec_requests_needed(const struct slos *slos, const struct policy *policy, const struct plan *plan,
-                            size_t step, enum sli sli)
-{
-    const struct guardrail *guardrail = &policy->guardrail[sli];
-    double p = allowed_bad(&slos->of[sli]) / 2;
-    double w = plan_weight(plan, policy, step) / (double)WEIGHT_FULL;
-    double d = guardrail->margin_add > 0 ? guardrail->margin_add : plan_margin(plan, step);
-    double ratio = guardrail->margin_ratio;
-    double by_difference = p + d < 1 ? divergence(p, p + d) : INFINITY;
-    double by_ratio = p * (ratio - 1 - log(ratio));
-    double a_request = (1 - w) * fmax(by_difference, by_ratio) * guardrail->eta;
-    if (!(a_request > 0)) {
-        return INFINITY;
-    }
-    return log(2 * (double)plan->steps / policy->alpha_ni) / a_request;
 }
 
 static void lint_ceiling(struct findings *findings, const struct slos *slos,
@@ -163,6 +136,42 @@ static void lint_guardrails(struct findings *findings, const struct slos *slos,
     }
 }
 
+/* Where a factor x (1 - objective) is above one half, the window could burn only when most requests fail, and
+   never where the objective allows more than 1/factor to fail. Defaults are used at the largest factor that
+   makes sense; what somebody wrote is refused. */
+static void lint_burns(struct findings *findings, const struct slos *slos, const struct policy *policy)
+{
+    struct policy defaults;
+    policy_default(slos, &defaults);
+    for (enum sli sli = 0; sli < SLI_COUNT; sli++) {
+        double most = burn_factor_max(policy->guardrail[sli].budget_rate);
+        bool told = false;
+        for (int i = 0; i < BURN_WINDOWS && policy->guardrail[sli].used; i++) {
+            double factor = policy->burn[i].window.factor;
+            char at[64];
+            snprintf(at, sizeof at, "/burn/%d/factor", i);
+            if (factor <= most) {
+                continue;
+            }
+            bool own = factor < defaults.burn[i].window.factor || factor > defaults.burn[i].window.factor;
+            if (own) {
+                mend(find(findings, LEVEL_ERROR, at,
+                          "a burn of %.4g times is none for %s: its objective allows %.4g %% to be bad, and "
+                          "that "
+                          "many times more would be above 50 %%",
+                          factor, sli_name(sli), 100 * allowed_bad(&slos->of[sli])),
+                     "set the factor to %.4g or less", most);
+            } else if (!told) {
+                find(findings, LEVEL_NOTE, at,
+                     "%s allows %.4g %% to be bad: burn windows of more than %.4g times are used at that "
+                     "factor",
+                     sli_name(sli), 100 * allowed_bad(&slos->of[sli]), most);
+                told = true;
+            }
+        }
+    }
+}
+
 static void lint_plan(struct findings *findings, const struct policy *policy, const struct plan *plan)
 {
     char at[128];
@@ -210,55 +219,51 @@ static void lint_policy(struct findings *findings, const struct policy *policy)
     }
 }
 
-static bool proves_in_time(const struct slos *slos, const struct policy *policy, const struct plan *plan,
-                           size_t step, enum sli sli, double rps)
+static bool proves_in_time(const struct slos *slos, const struct spec_policy *policy, const struct plan *plan,
+                           size_t step, double rps)
 {
-    double w = plan_weight(plan, policy, step) / (double)WEIGHT_FULL;
-    double seconds = spec_requests_needed(slos, policy, plan, step, sli) / (rps * w);
-    return seconds <= (double)plan->step[step].deadline_s;
+    struct spec_forecast forecast;
+    spec_forecast(slos, policy, plan, rps, &forecast);
+    return forecast.step[step].in_time;
 }
 
-/* What would make this step end before its deadline: the first of more weight, a larger margin, and time. */
-static void mend_slow(struct spec_finding *finding, const struct slos *slos, const struct policy *policy,
-                      const struct plan *plan, size_t step, enum sli sli, double rps)
+/* What would make this step end before its deadline: more weight, a larger margin, more time, or no proof. */
+static void mend_slow(struct spec_finding *finding, const struct slos *slos, const struct spec_policy *policy,
+                      const struct plan *plan, size_t step, double rps)
 {
     static const double margins[] = {0.01, 0.02, 0.05, 0.1, 0.2};
     struct plan heavier = *plan;
     int32_t limit = step + 1 < plan->steps ? plan->step[step + 1].weight : WEIGHT_FULL;
-    char weight[64] = "", margin[80] = "";
+    char weight[64] = "", margin[80] = "", widest[80] = "";
     /* Beyond one half the comparison gains nothing: stable becomes the smaller arm. */
     for (int32_t w = plan->step[step].weight; w < limit && w <= WEIGHT_FULL / 2; w = w + w / 4 + 1) {
         heavier.step[step].weight = w;
-        if (proves_in_time(slos, policy, &heavier, step, sli, rps)) {
+        if (proves_in_time(slos, policy, &heavier, step, rps)) {
             snprintf(weight, sizeof weight, "a weight of %.4g%%, or ", ceil(w / 10.0) / 10);
             break;
         }
     }
     for (size_t i = 0; i < sizeof margins / sizeof margins[0]; i++) {
-        struct policy wider = *policy;
-        wider.guardrail[sli].margin_add = margins[i];
-        if (proves_in_time(slos, &wider, plan, step, sli, rps)) {
-            snprintf(margin, sizeof margin, "a margin of %.4g for %s, or ", 100 * margins[i], sli_name(sli));
+        struct spec_policy wider = *policy;
+        for (enum sli sli = 0; sli < SLI_COUNT; sli++) {
+            struct guardrail *guardrail = &wider.policy.guardrail[sli];
+            double own = guardrail->margin_add > 0 ? guardrail->margin_add : plan_margin(plan, step);
+            guardrail->margin_add = fmax(own, margins[i]);
+        }
+        if (proves_in_time(slos, &wider, plan, step, rps)) {
+            struct spec_forecast forecast;
+            spec_forecast(slos, policy, plan, rps, &forecast);
+            snprintf(margin, sizeof margin, "a margin of %.4g for %s, or ", 100 * margins[i],
+                     sli_name(forecast.step[step].slowest));
             break;
         }
     }
-    mend(finding, "%s%sa longer deadline, or pace time (advances unproven)", weight, margin);
-}
-
-/* The slowest guardrail of a step and how many canary requests it needs; SLI_COUNT and 0 if there is none. */
-static enum sli slowest_guardrail(const struct slos *slos, const struct policy *policy,
-                                  const struct plan *plan, size_t step, double *requests)
-{
-    enum sli slowest = SLI_COUNT;
-    *requests = 0;
-    for (enum sli sli = 0; sli < SLI_COUNT; sli++) {
-        double needs = policy->guardrail[sli].used ? spec_requests_needed(slos, policy, plan, step, sli) : 0;
-        if (needs > *requests) {
-            *requests = needs;
-            slowest = sli;
-        }
+    if (weight[0] == '\0' && margin[0] == '\0') {
+        snprintf(widest, sizeof widest, "at this traffic no weight or margin proves it: ");
     }
-    return slowest;
+    mend(finding,
+         "%s%s%sa longer deadline, or pace time (advances unproven; ceilings and burn rates go on watching)",
+         widest, weight, margin);
 }
 
 static char *human(double seconds, char out[CLOCK_TEXT_MAX])
@@ -267,84 +272,112 @@ static char *human(double seconds, char out[CLOCK_TEXT_MAX])
 }
 
 /* The bake ends by its time also without proof. */
-static double lint_bake(struct findings *findings, const struct plan *plan, double proof, double requests_s)
+static void lint_bake(struct findings *findings, const struct spec_forecast *forecast)
 {
-    const struct plan_step *bake = &plan->step[plan->steps - 1];
-    double seconds = fmax((double)bake->bake_s, requests_s);
+    size_t number = forecast->steps;
+    const struct spec_forecast_step *bake = &forecast->step[number - 1];
     char pointer[128], takes[CLOCK_TEXT_MAX], needs[CLOCK_TEXT_MAX];
-    snprintf(pointer, sizeof pointer, "/plan/steps/%zu", plan->steps - 1);
-    if (proof <= seconds) {
-        find(findings, LEVEL_NOTE, pointer, "step %zu, the bake: %s; proof needs about %s", plan->steps,
-             human(seconds, takes), human(proof, needs));
-    } else if (isinf(proof)) {
+    snprintf(pointer, sizeof pointer, "/plan/steps/%zu", number - 1);
+    human(bake->seconds, takes);
+    human(bake->proof_s, needs);
+    if (bake->proof_s <= bake->seconds) {
+        find(findings, LEVEL_NOTE, pointer, "step %zu, the bake: %s; proof needs about %s", number, takes,
+             needs);
+    } else if (isinf(bake->proof_s)) {
         find(findings, LEVEL_NOTE, pointer, "step %zu, the bake: %s; it cannot be proven and ends by time",
-             plan->steps, human(seconds, takes));
+             number, takes);
     } else {
         mend(find(findings, LEVEL_NOTE, pointer,
                   "step %zu, the bake: %s; proof would need about %s, so that it ends by time, unproven",
-                  plan->steps, human(seconds, takes), human(proof, needs)),
+                  number, takes, needs),
              "bake longer, or raise the holdback; both are a choice, not a must");
     }
-    return seconds;
 }
 
-/* How long a healthy canary needs for one step, by its slowest guardrail; infinite if it cannot be proven. */
-static double lint_step(struct findings *findings, const struct slos *slos, const struct policy *policy,
-                        const struct plan *plan, size_t step, double rps)
+/* How long a healthy canary needs for one step. */
+static void lint_step(struct findings *findings, const struct slos *slos, const struct spec_policy *policy,
+                      const struct plan *plan, const struct spec_forecast *forecast, size_t step)
 {
     const struct plan_step *at = &plan->step[step];
-    double canary_rps = rps * plan_weight(plan, policy, step) / WEIGHT_FULL;
-    double requests;
-    enum sli slowest = slowest_guardrail(slos, policy, plan, step, &requests);
-    double proof = requests / canary_rps, counted = (double)at->min_requests / canary_rps;
+    const struct spec_forecast_step *will = &forecast->step[step];
     char pointer[128], needs[CLOCK_TEXT_MAX], limit[CLOCK_TEXT_MAX];
-    if (step + 1 == plan->steps) {
-        return lint_bake(findings, plan, proof, counted);
-    }
-    if (policy->pace == PACE_TIME) {
-        proof = 0;
-    }
-    double seconds = fmax(fmax(proof, counted), (double)at->bake_s);
+    bool by_proof = will->pace == PACED_BY_PROOF && will->slowest != SLI_COUNT;
     snprintf(pointer, sizeof pointer, "/plan/steps/%zu", step);
-    human(seconds, needs);
-    bool by_proof = proof > 0 && proof >= seconds;
-    if (seconds > (double)at->deadline_s) {
+    human(will->seconds, needs);
+    if (!will->in_time) {
         struct spec_finding *finding =
             find(findings, LEVEL_WARNING, pointer,
                  "step %zu, %.4g %%: a healthy canary needs about %s%s%s, longer than the deadline of %s: it "
                  "pauses and pages",
                  step + 1, at->weight / 100.0, needs, by_proof ? " to prove " : " for min_requests",
-                 by_proof ? sli_name(slowest) : "", human((double)at->deadline_s, limit));
+                 by_proof ? sli_name(will->slowest) : "", human((double)at->deadline_s, limit));
         if (by_proof) {
-            mend_slow(finding, slos, policy, plan, step, slowest, rps);
+            mend_slow(finding, slos, policy, plan, step, forecast->rps);
         } else {
             mend(finding, "lower min_requests, or set a longer deadline");
         }
     } else if (by_proof) {
         find(findings, LEVEL_NOTE, pointer,
              "step %zu, %.4g %%: about %s for a healthy canary (%.0f of its requests, to prove %s)", step + 1,
-             at->weight / 100.0, needs, ceil(requests), sli_name(slowest));
+             at->weight / 100.0, needs, ceil(will->requests), sli_name(will->slowest));
     } else {
         find(findings, LEVEL_NOTE, pointer, "step %zu, %.4g %%: about %s, by its %s", step + 1,
-             at->weight / 100.0, needs, seconds > (double)at->bake_s ? "min_requests" : "bake");
+             at->weight / 100.0, needs, will->pace == PACED_BY_REQUESTS ? "min_requests" : "bake");
     }
-    return seconds;
 }
 
-static void lint_times(struct findings *findings, const struct slos *slos, const struct policy *policy,
+static void lint_times(struct findings *findings, const struct slos *slos, const struct spec_policy *policy,
                        const struct plan *plan, double rps)
 {
-    double total = 0;
-    char text[CLOCK_TEXT_MAX];
-    for (size_t i = 0; i < plan->steps; i++) {
-        total += lint_step(findings, slos, policy, plan, i, rps);
+    struct spec_forecast forecast;
+    char text[CLOCK_TEXT_MAX], first[CLOCK_TEXT_MAX];
+    spec_forecast(slos, policy, plan, rps, &forecast);
+    for (size_t i = 0; i + 1 < plan->steps; i++) {
+        lint_step(findings, slos, policy, plan, &forecast, i);
     }
-    struct spec_finding *finding = find(findings, total > LONG_S ? LEVEL_WARNING : LEVEL_NOTE, "/plan",
-                                        "at %.4g requests a second a healthy rollout takes about %s in all",
-                                        rps, clock_format_human((int64_t)(total * 1000), text));
-    if (total > LONG_S) {
+    lint_bake(findings, &forecast);
+    if (isinf(forecast.total_s)) {
+        find(findings, LEVEL_WARNING, "/plan",
+             "at %.4g requests a second this plan does not finish by itself: see the steps above", rps);
+        return;
+    }
+    struct spec_finding *finding =
+        find(findings, forecast.total_s > LONG_S ? LEVEL_WARNING : LEVEL_NOTE, "/plan",
+             "at %.4g requests a second a healthy rollout takes about %s in all; step 1 about %s", rps,
+             human(forecast.total_s, text), human(forecast.step[0].seconds, first));
+    if (forecast.total_s > LONG_S) {
         mend(finding, "use heavier steps: evidence comes with weight x (100%% - weight)");
     }
+}
+
+/* With little of stable's traffic left a breach in both arms cannot be seen in stable in time, and the canary
+   is blamed for it. */
+static void lint_holdback(struct findings *findings, const struct policy *policy, const struct plan *plan,
+                          double rps)
+{
+    double stable = rps * policy->holdback / WEIGHT_FULL;
+    if (policy->holdback == 0 || stable >= STABLE_RPS_MIN) {
+        return;
+    }
+    int32_t before = plan->steps > 1 ? plan->step[plan->steps - 2].weight : 0;
+    double wanted = ceil(STABLE_RPS_MIN / rps * 100) * 100; /* a whole percent */
+    int32_t most = before < HOLDBACK_MAX ? HOLDBACK_MAX : WEIGHT_FULL - before - 100;
+    char advice[120];
+    if (wanted <= most) {
+        snprintf(advice, sizeof advice, "set holdback to %.4g%%", wanted / 100);
+    } else if (most > policy->holdback) {
+        snprintf(advice, sizeof advice,
+                 "set holdback to %.4g%%, the most this plan allows; it helps, but is still too little",
+                 most / 100.0);
+    } else {
+        snprintf(advice, sizeof advice, "at this traffic there is no holdback that would be enough");
+    }
+    mend(find(findings, LEVEL_NOTE, "/holdback",
+              "in the bake stable gets about %.2g requests a second: a breach in both releases may be blamed "
+              "on "
+              "the canary (below about %d a second it cannot be told in time)",
+              stable, STABLE_RPS_MIN),
+         "%s", advice);
 }
 
 /* Errors first, then warnings, then notes; each in the order of finding. */
@@ -366,10 +399,12 @@ size_t spec_lint(const struct slos *slos, const struct spec_policy *spec, const 
     struct findings findings = {.out = out, .max = max};
     double rate = rps > 0 ? rps : (double)spec->policy.rps_milli / 1000;
     lint_guardrails(&findings, slos, spec);
+    lint_burns(&findings, slos, &spec->policy);
     lint_plan(&findings, &spec->policy, plan);
     lint_policy(&findings, &spec->policy);
     if (rate > 0) {
-        lint_times(&findings, slos, &spec->policy, plan, rate);
+        lint_times(&findings, slos, spec, plan, rate);
+        lint_holdback(&findings, &spec->policy, plan, rate);
     }
     sort(out, findings.count);
     return findings.count;

@@ -22,9 +22,3 @@ struct spec_finding {
    first, and returns how many. */
 size_t spec_lint(const struct slos *slos, const struct spec_policy *policy, const struct plan *plan,
                  double rps, struct spec_finding *out, size_t max);
-
-/* Canary requests that a healthy canary needs in `step` (0-based) until `sli` is proven not worse, at half of
-   its allowed bad share: ln(2 S_n / alpha_ni) / ((1 - w) max(KL(p || p + d), p (W - 1 - ln W))). Infinite
-   where stable has no traffic left to compare with. */
-double spec_requests_needed(const struct slos *slos, const struct policy *policy, const struct plan *plan,
-                            size_t step, enum sli sli);

@@ -33,6 +33,27 @@ def test_healthy_canary_is_proven_and_promoted(fast):
     assert blocks["items"] and blocks["next_cursor"]
 
 
+def test_a_start_says_how_long_it_takes(fast):
+    client = fast.client()
+    service(client, "paced")
+    first = client.post("/v1/services/paced/rollouts", {"release": "v1", "allow_no_gateway": True})
+    assert first["forecast"] is None, "no traffic has been seen, and none is expected"
+    wait_for("baking", lambda: client.get(f"/v1/rollouts/{first['id']}")["phase"] == "baking")
+    client.post(f"/v1/rollouts/{first['id']}/promote", {"full": True})
+    gateway = fast.gateway("paced", {"v1": {"refusal": 0.02}, "v2": {"refusal": 0.02}}, rps=100).start()
+    gateway_live(client, "paced")
+    time.sleep(3)  # 30 s of the database's clock
+    started = client.post("/v1/services/paced/rollouts", {"release": "v2"})
+    forecast = started["forecast"]
+    assert forecast["measured"] and 60 < forecast["rps"] < 140, forecast
+    assert [s["weight"] for s in forecast["steps"]] == [500, 2500, 5000, 9800]
+    assert all(s["in_time"] for s in forecast["steps"]) and forecast["total_s"] == sum(s["seconds"] for s in forecast["steps"])
+    assert forecast["steps"][0]["paced_by"] == "proof" and forecast["steps"][-1]["paced_by"] == "bake"
+    assert "forecast" not in client.get(f"/v1/rollouts/{started['id']}")
+    client.post(f"/v1/rollouts/{started['id']}/abort")
+    gateway.stop()
+
+
 def test_refusing_canary_is_rolled_back_and_quarantined(fast):
     client = fast.client()
     service(client, "refusing", releases=("v1", "v2", "v3"))

@@ -60,6 +60,34 @@ Test(cli_commands, problem_is_shown_with_its_next_step)
     cr_assert_str_eq(run.out, PROBLEM "\n");
 }
 
+Test(cli_commands, a_start_says_how_long_it_takes)
+{
+    static const char plan[] =
+        "{\"id\":\"" ID
+        "\",\"service\":\"chat\",\"release\":\"r7\",\"stable\":\"r6\",\"phase\":"
+        "\"pending\",\"step\":0,\"steps\":5,\"weight\":0,\"reason\":\"Created.\",\"forecast\":";
+    char with[1024], slow[1024];
+    snprintf(
+        with, sizeof with,
+        "%s{\"rps\":12,\"measured\":true,\"total_s\":10800,\"steps\":[{\"seconds\":2400,\"in_time\":true},"
+        "{\"seconds\":8400,\"in_time\":true}]}}",
+        plan);
+    snprintf(
+        slow, sizeof slow,
+        "%s{\"rps\":0.01,\"measured\":false,\"total_s\":null,\"steps\":[{\"seconds\":60,\"in_time\":true},"
+        "{\"seconds\":999999,\"in_time\":false}]}}",
+        plan);
+    struct canned rows[] = {{"POST /v1/services/chat/rollouts", 201, with, NULL, 1},
+                            {"POST /v1/services/chat/rollouts", 201, slow, NULL, 0},
+                            {0}};
+    canned_start(rows);
+    struct canned_run run = canned_serin("rollout", "start", "chat", "r7", NULL);
+    cr_assert_eq(run.code, 0, "%s", run.err);
+    HAS(run.out, "At 12 requests a second this plan needs about 3 h; step 1 about 40 min.");
+    run = canned_serin("rollout", "start", "chat", "r7", NULL);
+    HAS(run.out, "does not finish by itself: step 2 is not proven before its deadline");
+}
+
 Test(cli_commands, json_is_unchanged)
 {
     static const char page[] = "{\"items\":[{\"name\":\"chat\",  \"x\":1.50}],\"next_cursor\":null}";

@@ -2,6 +2,7 @@
 #include "decision_support.h"
 
 #include "decision/ni.h"
+#include "decision/pace.h"
 #include "decision/recent.h"
 
 #include <criterion/criterion.h>
@@ -395,9 +396,11 @@ Test(decision_evidence, eta_in_seconds)
     bench_tick(&bench, SLI_REFUSAL, 0, (struct counts){0, 0, 100, 2}, true);
     evidence->sli[SLI_REFUSAL].stable_bad = 0.02 * 1e9;
     evidence->sli[SLI_REFUSAL].stable_seen = 1e9;
-    /* p 2 %, 5 points, w 1 %: N = ln(2 5/.05)/(.99 KL(.02 || .07)) */
+    /* p 2 %, 5 points, w 1 %: N = ln(2 5/.05)/growth, which is a little less than KL(.02 || .07) */
     double divergence = 0.02 * log(0.02 / 0.07) + 0.98 * log(0.98 / 0.93);
-    double n = log(200) / (0.99 * divergence),
+    double growth = pace_growth(0.01, 0.02, 2, 0.05);
+    cr_expect(growth > 0.96 * divergence && growth < divergence, "%g of %g", growth, divergence);
+    double n = log(200) / growth,
            eta_s = evidence_eta_s(evidence, &bench.policy, &bench.plan, 0, SLI_REFUSAL);
     cr_expect(fabs(eta_s / n - 1) < 1e-6, "%g, not %g", eta_s, n);
     evidence->sli[SLI_REFUSAL].ni_add = 3;
@@ -411,4 +414,26 @@ Test(decision_evidence, eta_in_seconds)
     bench.policy.holdback = 0;
     cr_expect(evidence_eta_s(evidence, &bench.policy, &bench.plan, 4, SLI_REFUSAL) == -1,
               "there is no stable");
+}
+
+/* Growth against the block e-values themselves, at the expected counts of large blocks. */
+Test(decision_evidence, growth_is_that_of_large_blocks)
+{
+    static const double weights[] = {0.01, 0.05, 0.25, 0.5, 0.98}, rates[] = {0.005, 0.025, 0.1, 0.4};
+    const double n = 1e9, margin = 0.02, odds = 2;
+    for (size_t i = 0; i < sizeof weights / sizeof weights[0]; i++)
+        for (size_t j = 0; j < sizeof rates / sizeof rates[0]; j++) {
+            double w = weights[i], p = rates[j];
+            struct counts counts = {(int64_t)(n * w), (int64_t)(n * w * p), (int64_t)(n * (1 - w)),
+                                    (int64_t)(n * (1 - w) * p)};
+            double add = evalue_ni_add(&counts, p, margin) / (n * w);
+            double ratio =
+                fmax(evalue_ni_ratio(&counts, 1.0, odds), evalue_ni_ratio(&counts, 0.6, odds)) / (n * w);
+            double want = fmax(add, ratio), got = pace_growth(w, p, odds, margin);
+            cr_expect(fabs(got - want) <= 1e-3 * want + 1e-9, "w %g, p %g: %g, not %g", w, p, got, want);
+        }
+    cr_expect_eq(pace_growth(0, 0.1, 2, 0.02), 0);
+    cr_expect_eq(pace_growth(1, 0.1, 2, 0.02), 0);
+    cr_expect_eq(pace_growth(0.5, 0, 2, 0.02), 0);
+    cr_expect_gt(pace_growth(0.5, 0.999, 2, 0.02), 0, "also where p + d is above 1");
 }
