@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "cli/backtest.h"
 #include "cli/output.h"
+#include "spec/forecast.h"
 #include "spec/lint.h"
 
 #include <math.h>

@@ -124,14 +124,8 @@ static void admit(struct run *run, int64_t second)
 static void check_split(struct run *run, int64_t second)
 {
     const struct backtest_second *of = &run->ring.second[second % run->ring.length];
-    struct admissions admissions = {.t_s = (double)second,
-                                    .dt_s = 1,
-                                    .n_c = of->canary,
-                                    .n_b = of->stable,
-                                    .w_lo = of->w_lo,
-                                    .w_hi = of->w_hi};
     struct split_block closed;
-    offline_admissions(&run->offline, &admissions, &closed);
+    offline_admissions(&run->offline, (double)second, 1, of->canary, of->stable, &closed);
 }
 
 /* Gives the evidence what has matured by now_s. */
