@@ -121,10 +121,12 @@ foreach(source IN LISTS sources)
   endforeach()
 endforeach()
 
-# decision is held pure by what it links (nm -u against an allow-list); simulations and benchmarks are built with the tests.
+# decision is held pure by what it links (nm -u against an allow-list); simulations, benchmarks and the
+# comparison with the reference are built with the tests.
 include(${CMAKE_SOURCE_DIR}/tests/unit/decision_purity_test.cmake)
 include(${CMAKE_SOURCE_DIR}/tests/sim/sim.cmake)
 include(${CMAKE_SOURCE_DIR}/tests/bench/bench.cmake)
+include(${CMAKE_SOURCE_DIR}/tests/reference/reference.cmake)
 
 # The handbook names the rules and settings that the code has.
 add_test(NAME handbook_rules COMMAND ${CMAKE_COMMAND} -P ${CMAKE_SOURCE_DIR}/tests/unit/handbook_rules.cmake)
