@@ -75,8 +75,10 @@ bool evidence_admissions(struct evidence *evidence, const struct policy *policy,
     watch->last_tick = tick->t_s + tick->dt_s;
     if (watch->block_start < 0)
         open_block(watch, evidence, tick);
-    watch->n_c += tick->n_c;
-    watch->n += tick->n_c + tick->n_b;
+    struct counts sum = {.n_c = watch->n_c, .n_b = watch->n}; /* sums that stop at the end of their range */
+    counts_add(&sum, &(struct counts){.n_c = tick->n_c, .n_b = tick->n_c + tick->n_b});
+    watch->n_c = sum.n_c;
+    watch->n = sum.n_b;
     watch->w_lo = w_lo < watch->w_lo ? w_lo : watch->w_lo;
     watch->w_hi = w_hi > watch->w_hi ? w_hi : watch->w_hi;
     if (watch->last_tick < watch->block_start + SPLIT_BLOCK_S - time_slack_s)
