@@ -41,7 +41,7 @@ def binomial(rng, n, p):
 
 def guardrail(rng, i):
     some = rng.random
-    rate = rng.choice([0, 0.01, 0.05, 0.3])
+    rate = rng.choice([0, 0.01, 0.05, 0.3, 0.7])
     return ref.Guardrail(
         id=i, share=rng.choice([1, 1, 0.5, 3]), tolerance=rng.choice([1, 1.1, 1.25, 3]),
         ceiling=rng.choice([0, 0.02, 0.05, 0.3]), margin_ratio=rng.choice([1.2, 2, 4]),

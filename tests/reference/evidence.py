@@ -87,6 +87,14 @@ def ln_ni_add(n_c, k_c, n_b, k_b, theta, d):
     return value
 
 
+def growth_of_proof(w, p, margin_ratio, d):
+    """What one request of a healthy canary adds to the proof: the block e-value of a mean request."""
+    arms = w, w * p, 1 - w, (1 - w) * p
+    by_ratio = max(ln_ni_ratio(*arms, alt, margin_ratio) for alt in (1.0, 0.6))
+    by_difference = ln_ni_add(*arms, p, d) if max(0.0, p - d) < min(p, 1 - d) else 0.0
+    return max(0.0, by_ratio, by_difference) / w
+
+
 # --- e-processes -----------------------------------------------------------------------------------------------------
 
 class Scaled:
@@ -238,7 +246,10 @@ class Window:
         """blocks: (start, end, n, k) of a canary with weight, in order."""
         if self.factor <= 0 or budget_rate <= 0 or not blocks:
             return False
-        share = min(self.factor, 0.5 / budget_rate) * budget_rate
+        factor = min(self.factor, 0.5 / budget_rate)
+        if factor < 1:  # no faster than the SLO allows
+            return False
+        share = factor * budget_rate
         return (self.over(blocks, now, self.long_s, share, 10) and self.over(blocks, now, self.short_s, share, 1))
 
 
@@ -404,7 +415,7 @@ class Sli:
         self.stable.close(end - t, sta)
         self.sick = self.stable.proven()
         if serving:
-            self.worse.close(end - t, rel)
+            self.worse.close(end - t, [g.eta * x for x in rel])  # one burst inside canary's arm is no proof
             self.canary.close(end - t, can)
         if serving and g.ceiling > 0:
             gains = [min(x, 0.0) for x in can] if self.sick else can
@@ -481,11 +492,9 @@ class Sli:
             return -1.0
         d = g.margin_add if g.margin_add > 0 else rollout.plan.margin(step)
         p = (self.stable_bad + 1) / (self.stable_seen + 100)
-        q = p + d
-        kl = p * math.log(p / q) + (1 - p) * math.log((1 - p) / (1 - q)) if q < 1 else 0.0
-        growth = max(kl, p * (g.margin_ratio - 1 - math.log(g.margin_ratio))) * (1 - w) * g.eta
+        growth = growth_of_proof(w, p, g.margin_ratio, d) * g.eta
         left = need - known + math.log(2) * (1 if known <= 0 else 1 - known / need)
-        return left / growth / (rps * w)
+        return left / growth / (rps * w) if growth > 0 else -1.0
 
 
 # --- the split check -------------------------------------------------------------------------------------------------
