@@ -298,11 +298,14 @@ static int set_traffic(struct work *work)
     if (code != CLI_OK) {
         return code;
     }
-    if (traffic_init(&setup->traffic, &work->outcomes, stable, canary, watched, &fault) != STATUS_OK) {
+    if (traffic_init(&setup->traffic, &work->outcomes, stable, canary, watched, &setup->spec, &fault) !=
+        STATUS_OK) {
         return cli_fault(work->cli, &fault);
     }
     setup->traffic.in_order = args_has(work->args, "in-order");
-    /* shares that no weight has drawn; keys that come and go with the draws */
+    backtest->strata = work->outcomes.strata.count;
+    spec_policy_keyed(&setup->spec, work->outcomes.keys.count > 0);
+    /* shares that no weight has drawn; few recorded keys that are drawn over and over */
     if (args_has(work->args, "as-recorded") || work->outcomes.keys.count > 0) {
         setup->spec.policy.split_check = false;
     }

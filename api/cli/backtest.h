@@ -42,9 +42,11 @@ struct backtest_traffic {
 };
 
 /* Copies the rows of two releases (places in `outcomes`, which may be the same) out of `outcomes`, which must
-   outlive the traffic. `watched`: the SLIs that are judged. Then one of the arrivals below. */
+   outlive the traffic. `watched`: the SLIs that are judged; strata have the numbers that `policy` declares.
+   Then one of the arrivals below. */
 enum status traffic_init(struct backtest_traffic *traffic, const struct outcomes *outcomes, int32_t stable,
-                         int32_t canary, uint32_t watched, struct fault *fault) MUST_CHECK;
+                         int32_t canary, uint32_t watched, const struct spec_policy *policy,
+                         struct fault *fault) MUST_CHECK;
 /* Requests come at random, rps a second (> 0). */
 void traffic_at_random(struct backtest_traffic *traffic, double rps);
 /* They come at the arrivals of `outcomes`: of one release, or of all (-1). INVALID with fewer than two. */
@@ -59,7 +61,6 @@ void traffic_free(struct backtest_traffic *traffic);
 struct backtest_second {
     struct sli_counts sli[SLI_COUNT]; /* of the watched */
     int64_t canary, stable;           /* requests */
-    int32_t w_lo, w_hi;               /* smallest and largest weight that gateways gave in it */
     int64_t canary_bad, stable_bad;   /* of them, bad in some watched SLI */
 };
 
@@ -199,6 +200,7 @@ struct backtest {
     struct backtest_setup setup;
     const char *outcomes_path, *policy_path; /* lent */
     const char *service;                     /* lent; "" = not said */
+    size_t strata;                           /* different ones in the outcomes */
     uint32_t left_out;                       /* SLIs with an objective that the outcomes do not have */
     const char *arrivals;                    /* where they come from, for people; lent */
     struct backtest_result *result;          /* owned */

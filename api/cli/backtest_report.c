@@ -168,6 +168,11 @@ static void put_arms(const struct backtest *backtest, bool colors, struct text *
         text_printf(out, "; rows before the canary's first are left out: %zu", setup->traffic.skipped);
     }
     text_puts(out, ".\n");
+    if (backtest->strata > 0 && setup->traffic.strata <= 1) {
+        text_printf(
+            out, "  The outcomes have %zu strata and the policy declares none: they are compared as one.\n",
+            backtest->strata);
+    }
     if (backtest->left_out != 0) {
         text_puts(out, "  Not in the outcomes, and left out of the policy:");
         for (int i = 0; i < SLI_COUNT; i++) {

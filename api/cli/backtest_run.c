@@ -120,21 +120,27 @@ static void admit(struct run *run, int64_t second)
 }
 
 /* What the gateways were told is what they did: the split check looks all the same, as its false alarms
-   belong to the policy. Where nothing is drawn at the weights there is nothing to check. */
-static void check_split(struct run *run, int64_t second)
+   belong to the policy. The daemon reads a second's admissions when its first SLI is mature. */
+static void check_split(struct run *run, int64_t now_s)
 {
-    const struct backtest_second *of = &run->ring.second[second % run->ring.length];
     struct split_block closed;
-    offline_admissions(&run->offline, (double)second, 1, of->canary, of->stable, &closed);
+    int64_t shortest = run->ring.length;
+    for (int i = 0; i < SLI_COUNT; i++) {
+        shortest = used(run, i) && lag_s(run, i) < shortest ? lag_s(run, i) : shortest;
+    }
+    int64_t second = now_s - shortest;
+    if (second >= 0) {
+        const struct backtest_second *of = &run->ring.second[second % run->ring.length];
+        offline_admissions(&run->offline, (double)second, 1, of->canary, of->stable, &closed);
+    }
 }
 
 /* Gives the evidence what has matured by now_s. */
 static void mature(struct run *run, int64_t now_s)
 {
     struct block closed[2];
-    if (now_s - 1 - run->setup->settle_s >= 0) {
-        check_split(run, now_s - 1 - run->setup->settle_s);
-    }
+    offline_turn(&run->offline, (double)now_s);
+    check_split(run, now_s);
     for (int i = 0; i < SLI_COUNT; i++) {
         int64_t second = now_s - (used(run, i) ? lag_s(run, i) : 0);
         if (used(run, i) && second >= 0) {

@@ -41,7 +41,7 @@ static bool index_keys(struct backtest_arm *arm, size_t keys)
 }
 
 static bool copy_arm(struct backtest_arm *arm, const struct outcomes *outcomes, int32_t release,
-                     uint32_t watched)
+                     uint32_t watched, const struct spec_policy *policy)
 {
     arm->name = outcomes->releases.word[release];
     arm->row = calloc(outcomes->count, sizeof *arm->row);
@@ -50,7 +50,10 @@ static bool copy_arm(struct backtest_arm *arm, const struct outcomes *outcomes, 
         if (outcome->release != release) {
             continue;
         }
-        arm->row[arm->count++] = *outcome;
+        struct outcome *row = &arm->row[arm->count++];
+        *row = *outcome;
+        row->stratum =
+            row->stratum >= 0 ? spec_policy_stratum(policy, outcomes->strata.word[row->stratum]) : 0;
         arm->any_bad += (outcome->bad & watched) != 0;
         for (int sli = 0; sli < SLI_COUNT; sli++) {
             arm->n[sli] += outcome->known >> sli & 1;
@@ -61,13 +64,13 @@ static bool copy_arm(struct backtest_arm *arm, const struct outcomes *outcomes, 
 }
 
 enum status traffic_init(struct backtest_traffic *traffic, const struct outcomes *outcomes, int32_t stable,
-                         int32_t canary, uint32_t watched, struct fault *fault)
+                         int32_t canary, uint32_t watched, const struct spec_policy *policy,
+                         struct fault *fault)
 {
-    size_t strata = outcomes->strata.count;
-    *traffic = (struct backtest_traffic){.watched = watched, .keys = &outcomes->keys};
-    traffic->strata = strata > OUTCOMES_STRATA_MAX ? OUTCOMES_STRATA_MAX : strata > 0 ? (int32_t)strata : 1;
-    return copy_arm(&traffic->stable, outcomes, stable, watched) &&
-                   copy_arm(&traffic->canary, outcomes, canary, watched)
+    *traffic = (struct backtest_traffic){
+        .watched = watched, .keys = &outcomes->keys, .strata = policy->policy.strata};
+    return copy_arm(&traffic->stable, outcomes, stable, watched, policy) &&
+                   copy_arm(&traffic->canary, outcomes, canary, watched, policy)
                ? STATUS_OK
                : no_memory(fault);
 }
@@ -342,24 +345,18 @@ static void count(const struct outcome *row, bool canary, uint32_t watched, stru
     }
 }
 
-/* Cleared, with the weights that gateways give from its beginning to its end. */
-static void open_second(const struct backtest_traffic *traffic, int64_t second, const struct offline *offline,
-                        struct backtest_second *out)
+static void clear(const struct backtest_traffic *traffic, struct backtest_second *out)
 {
-    int32_t first = offline_weight_at(offline, (double)second);
-    int32_t last = offline_weight_at(offline, (double)second + 1);
     memset(out, 0, sizeof *out);
     for (int sli = 0; traffic->watched >> sli != 0; sli++) {
         out->sli[sli].strata = traffic->strata;
     }
-    out->w_lo = first < last ? first : last;
-    out->w_hi = first < last ? last : first;
 }
 
 void traffic_second(struct traffic_stream *stream, int64_t second, const struct offline *offline,
                     struct backtest_second *out)
 {
-    open_second(stream->traffic, second, offline, out);
+    clear(stream->traffic, out);
     double end = (double)second + 1;
     while (stream->next_s < end && !traffic_over(stream)) {
         bool canary;

@@ -164,12 +164,16 @@ static enum status set_word(struct reader *reader, size_t line, int column, cons
         return refuse(reader, line, column, "Is this the column of releases? Name the one that is: release.",
                       "more than %d different releases", OUTCOMES_RELEASES_MAX);
     }
+    if (column == FIELD_STRATUM && place >= OUTCOMES_STRATA_MAX) {
+        return refuse(reader, line, column, "Strata are few, such as languages or tiers; a user is a key.",
+                      "more than %d different strata", OUTCOMES_STRATA_MAX);
+    }
     if (column == FIELD_RELEASE) {
         out->release = place;
     } else if (column == FIELD_KEY) {
         out->key = place;
     } else {
-        out->stratum = place < OUTCOMES_STRATA_MAX ? place : OUTCOMES_STRATA_MAX - 1;
+        out->stratum = place;
     }
     return STATUS_OK;
 }
@@ -277,8 +281,13 @@ static struct outcome *next_row(struct reader *reader, size_t line)
         out->capacity = capacity;
     }
     struct outcome *row = &out->item[out->count];
-    *row = (struct outcome){
-        .arrival_s = NAN, .release = -1, .key = -1, .ttft_ms = -1, .latency_ms = -1, .line = (int32_t)line};
+    *row = (struct outcome){.arrival_s = NAN,
+                            .release = -1,
+                            .key = -1,
+                            .stratum = -1,
+                            .ttft_ms = -1,
+                            .latency_ms = -1,
+                            .line = (int32_t)line};
     return row;
 }
 

@@ -21,8 +21,8 @@
 enum {
     OUTCOMES_BYTES_MAX = 256 << 20,
     OUTCOMES_RELEASES_MAX = 256,
-    OUTCOMES_STRATA_MAX = 16, /* what is beyond shares the last */
-    OUTCOMES_WORD_MAX = 256   /* bytes of a release, key or stratum */
+    OUTCOMES_STRATA_MAX = 256,
+    OUTCOMES_WORD_MAX = 256 /* bytes of a release, key or stratum */
 };
 
 /* Sets of SLIs: 1 << sli. */

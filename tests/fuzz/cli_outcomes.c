@@ -13,7 +13,8 @@ static void check(const struct outcomes *outcomes, const struct outcome *outcome
 {
     bool release = outcome->release >= 0 && (size_t)outcome->release < outcomes->releases.count;
     bool key = outcome->key == -1 || (outcome->key >= 0 && (size_t)outcome->key < outcomes->keys.count);
-    bool stratum = outcome->stratum >= 0 && outcome->stratum < OUTCOMES_STRATA_MAX;
+    bool stratum = outcome->stratum == -1 ||
+                   (outcome->stratum >= 0 && (size_t)outcome->stratum < outcomes->strata.count);
     bool slis = (outcome->bad & ~outcome->known) == 0 && outcome->known >> SLI_COUNT == 0;
     bool times = outcome->ttft_ms >= -1 && outcome->latency_ms >= -1 && !isinf(outcome->arrival_s);
     if ((outcomes->has_release && !release) || !key || !stratum || !slis || !times || outcome->line < 1) {

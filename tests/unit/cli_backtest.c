@@ -46,8 +46,9 @@ static void make(int stable_bad, int canary_bad, int keys)
     made.setup.until_s = 3600;
     made.setup.settle_s = 3;
     made.setup.apply_s = 1;
-    cr_assert_eq(traffic_init(&made.setup.traffic, &made.outcomes, 0, 1, 1u << SLI_REFUSAL, &fault),
-                 STATUS_OK);
+    cr_assert_eq(
+        traffic_init(&made.setup.traffic, &made.outcomes, 0, 1, 1u << SLI_REFUSAL, &made.setup.spec, &fault),
+        STATUS_OK);
 }
 
 static void free_made(void)
@@ -205,8 +206,9 @@ Test(cli_backtest, one_release_in_both_arms_has_one_order, .fini = free_made)
     struct fault fault = {0};
     make(100, 3, 0); /* the first half of a is bad */
     traffic_free(&made.setup.traffic);
-    cr_assert_eq(traffic_init(&made.setup.traffic, &made.outcomes, 0, 0, 1u << SLI_REFUSAL, &fault),
-                 STATUS_OK);
+    cr_assert_eq(
+        traffic_init(&made.setup.traffic, &made.outcomes, 0, 0, 1u << SLI_REFUSAL, &made.setup.spec, &fault),
+        STATUS_OK);
     cr_assert_eq(traffic_like(&made.setup.traffic, &made.outcomes, 0, 0, "f", &fault), STATUS_OK);
     made.setup.traffic.in_order = true;
     made.setup.plan = (struct plan){.steps = 2, .step = {{5000, 60, 0, 0}, {10000, 60, 0, 0}}};
