@@ -38,6 +38,12 @@ def test_the_report_says_first_what_happened():
     assert "\x1b" not in report
 
 
+def test_the_handbook_shows_what_comes():
+    page = open(os.path.join(ROOT, "deploy", "handbook", "backtest.md")).read()
+    block = page.split("--stable v1 --canary v3 --rps 20\n")[1].split("\n...\n")[0]
+    assert example("--rps", "20").stdout.startswith(block + "\n")
+
+
 def test_a_healthy_release_completes_and_a_false_alarm_would_be_called_one():
     report = example("--rps", "20", canary="v1").stdout
     assert report.startswith("Completed in "), report
