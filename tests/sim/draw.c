@@ -2,8 +2,9 @@
 #include "draw.h"
 
 #include <math.h>
+#include <stdbool.h>
 
-static const double few = 40; /* means below it are drawn event by event */
+static const double few = 10; /* means below it are drawn by inversion, above it by transformed rejection */
 
 static uint64_t rotate(uint64_t x, int k)
 {
@@ -40,7 +41,7 @@ double draw_share(struct draw *draw)
     return ((double)(bits(draw) >> 11) + 0.5) / 9007199254740992.0;
 }
 
-static double normal(struct draw *draw)
+double draw_normal(struct draw *draw)
 {
     for (;;) { /* Marsaglia's polar method */
         double x = 2 * draw_share(draw) - 1, y = 2 * draw_share(draw) - 1, r = x * x + y * y;
@@ -49,12 +50,19 @@ static double normal(struct draw *draw)
     }
 }
 
-/* Marsaglia, Tsang; shape >= 1. */
+double draw_exponential(struct draw *draw, double mean)
+{
+    return -mean * log(draw_share(draw));
+}
+
+/* Marsaglia, Tsang; for shape < 1 by their power of a uniform. */
 static double gamma_of(struct draw *draw, double shape)
 {
+    if (shape < 1)
+        return gamma_of(draw, shape + 1) * pow(draw_share(draw), 1 / shape);
     double d = shape - 1.0 / 3, c = 1 / sqrt(9 * d);
     for (;;) {
-        double x = normal(draw), v = 1 + c * x;
+        double x = draw_normal(draw), v = 1 + c * x;
         if (v <= 0)
             continue;
         v = v * v * v;
@@ -63,56 +71,101 @@ static double gamma_of(struct draw *draw, double shape)
     }
 }
 
-/* n p small: from one bad outcome to the next. */
-static int64_t binomial_by_gaps(struct draw *draw, int64_t n, double p)
+double draw_beta(struct draw *draw, double a, double b)
 {
-    int64_t k = 0;
-    double at = 0, step = log1p(-p);
-    if (p <= 0)
-        return 0;
-    for (;;) {
-        at += ceil(log(draw_share(draw)) / step);
-        if (at > (double)n)
-            return k;
-        k++;
-    }
+    double x = gamma_of(draw, a), y = gamma_of(draw, b);
+    return x + y > 0 ? x / (x + y) : a / (a + b);
 }
 
-/* Splits the n uniforms at one of their order statistics, a beta variable (Devroye, X.4). */
-int64_t draw_binomial(struct draw *draw, int64_t n, double p)
+/* ln k! - ((k + 1/2) ln(k + 1) - (k + 1) + ln(2 pi)/2), by its asymptotic series; exact below 10. */
+static double stirling(double k)
 {
-    if (p > 0.5)
-        return n - draw_binomial(draw, n, 1 - p);
-    int64_t k = 0;
-    while ((double)n * (p < 0.5 ? p : 1 - p) > few) {
-        int64_t a = 1 + n / 2, b = n + 1 - a;
-        double x = gamma_of(draw, (double)a), y = gamma_of(draw, (double)b), middle = x / (x + y);
-        if (middle >= p) {
-            n = a - 1;
-            p = p / middle;
-        } else {
-            k += a;
-            n = b - 1;
-            p = (p - middle) / (1 - middle);
-        }
-    }
-    return k + (p > 0.5 ? n - binomial_by_gaps(draw, n, 1 - p) : binomial_by_gaps(draw, n, p));
+    static const double exact[10] = {
+        0.0810614667953272582, 0.0413406959554092941, 0.0276779256849983391, 0.0207906721037650931,
+        0.0166446911898211922, 0.0138761288230707480, 0.0118967099458917701, 0.0104112652619720965,
+        0.0092554621827127329, 0.0083305634333631260,
+    };
+    if (k < 10)
+        return exact[(int)k];
+    double x = k + 1, y = x * x;
+    return (1.0 / 12 - (1.0 / 360 - 1.0 / 1260 / y) / y) / x;
 }
 
-/* Goes to the time of the m-th arrival, a gamma variable (Ahrens, Dieter). */
+static int64_t poisson_by_inversion(struct draw *draw, double mean)
+{
+    double u = draw_share(draw), p = exp(-mean);
+    int64_t k = 0;
+    while (u > p && p > 0) {
+        u -= p;
+        p *= mean / (double)++k;
+    }
+    return k;
+}
+
+/* Hoermann 1993, "The transformed rejection method for generating Poisson random variables" (PTRS). */
 int64_t draw_poisson(struct draw *draw, double mean)
 {
-    int64_t k = 0;
-    while (mean > few) {
-        int64_t m = (int64_t)(mean * 7 / 8);
-        double x = gamma_of(draw, (double)m);
-        if (x > mean)
-            return k + draw_binomial(draw, m - 1, mean / x);
-        k += m;
-        mean -= x;
+    if (mean < few)
+        return poisson_by_inversion(draw, mean);
+    double b = 0.931 + 2.53 * sqrt(mean), a = -0.059 + 0.02483 * b, inverse = 1.1239 + 1.1328 / (b - 3.4);
+    double sure = 0.9277 - 3.6224 / (b - 2);
+    for (;;) {
+        double u = draw_share(draw) - 0.5, v = draw_share(draw), us = 0.5 - fabs(u);
+        double k = floor((2 * a / us + b) * u + mean + 0.43);
+        if (us >= 0.07 && v <= sure)
+            return (int64_t)k;
+        if (k < 0 || (us < 0.013 && v > us))
+            continue;
+        double log_factorial = (k + 0.5) * log(k + 1) - (k + 1) + 0.91893853320467274178 + stirling(k);
+        if (log(v * inverse / (a / (us * us) + b)) <= -mean + k * log(mean) - log_factorial)
+            return (int64_t)k;
     }
-    for (double product = draw_share(draw), floor_of = exp(-mean); product > floor_of;
-         product *= draw_share(draw))
+}
+
+static int64_t binomial_by_inversion(struct draw *draw, int64_t n, double p)
+{
+    double u = draw_share(draw), odds = p / (1 - p), step = odds * ((double)n + 1);
+    double at = exp((double)n * log1p(-p));
+    int64_t k = 0;
+    while (u > at && k < n && at > 0) {
+        u -= at;
         k++;
+        at *= step / (double)k - odds;
+    }
     return k;
+}
+
+/* Hoermann 1993, "The generation of binomial random variates" (BTRS). 0 < p <= 1/2, n p >= 10. */
+static int64_t binomial_by_rejection(struct draw *draw, double n, double p)
+{
+    double sd = sqrt(n * p * (1 - p)), b = 1.15 + 2.53 * sd, a = -0.0873 + 0.0248 * b + 0.01 * p;
+    double centre = n * p + 0.5, sure = 0.92 - 4.2 / b, alpha = (2.83 + 5.1 / b) * sd;
+    double odds = p / (1 - p), mode = floor((n + 1) * p);
+    for (;;) {
+        double u = draw_share(draw) - 0.5, v = draw_share(draw), us = 0.5 - fabs(u);
+        double k = floor((2 * a / us + b) * u + centre);
+        if (us >= 0.07 && v <= sure)
+            return (int64_t)k;
+        if (k < 0 || k > n)
+            continue;
+        double most = (mode + 0.5) * log((mode + 1) / (odds * (n - mode + 1))) +
+                      (n + 1) * log((n - mode + 1) / (n - k + 1)) +
+                      (k + 0.5) * log(odds * (n - k + 1) / (k + 1)) + stirling(mode) + stirling(n - mode) -
+                      stirling(k) - stirling(n - k);
+        if (log(v * alpha / (a / (us * us) + b)) <= most)
+            return (int64_t)k;
+    }
+}
+
+int64_t draw_binomial(struct draw *draw, int64_t n, double p)
+{
+    if (n <= 0 || p <= 0)
+        return 0;
+    if (p >= 1)
+        return n;
+    bool many = p > 0.5;
+    double q = many ? 1 - p : p;
+    int64_t k =
+        (double)n * q < few ? binomial_by_inversion(draw, n, q) : binomial_by_rejection(draw, (double)n, q);
+    return many ? n - k : k;
 }
