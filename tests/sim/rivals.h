@@ -11,7 +11,7 @@
                 rollout, 17.3x 5 and 1 min, 7.2x 30 and 3 min, 3.6x 2 h and 10 min, with at least 10 bad */
 #pragma once
 
-#include "decision/sli.h"
+#include "decision/counts.h"
 
 #include <stdbool.h>
 

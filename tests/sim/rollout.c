@@ -92,7 +92,7 @@ void rollout_weight(struct rollout *r, int32_t weight, bool raised)
     evidence_weight(&r->evidence, r->now_s, weight, raised);
 }
 
-static struct judgement feed(struct rollout *r, double dt_s, const struct counts *counts, bool draining)
+static struct judgement feed(struct rollout *r, double dt_s, const struct sli_counts *counts, bool draining)
 {
     int blocks = 0;
     for (int i = 0; i < r->slis; i++) {
@@ -107,14 +107,30 @@ static struct judgement feed(struct rollout *r, double dt_s, const struct counts
     return r->last;
 }
 
+static struct judgement feed_plain(struct rollout *r, double dt_s, const struct counts *counts, bool draining)
+{
+    struct sli_counts full[SIM_SLIS];
+    for (int i = 0; i < r->slis; i++) {
+        full[i].strata = 1;
+        full[i].stratum[0] = counts[i];
+        full[i].coverage = (struct counts){0, 0, 0, 0};
+    }
+    return feed(r, dt_s, full, draining);
+}
+
 struct judgement rollout_feed(struct rollout *r, double dt_s, const struct counts *counts)
+{
+    return feed_plain(r, dt_s, counts, false);
+}
+
+struct judgement rollout_feed_full(struct rollout *r, double dt_s, const struct sli_counts *counts)
 {
     return feed(r, dt_s, counts, false);
 }
 
 struct judgement rollout_drain(struct rollout *r, double dt_s, const struct counts *counts)
 {
-    return feed(r, dt_s, counts, true);
+    return feed_plain(r, dt_s, counts, true);
 }
 
 bool rollout_ended(const struct rollout *r)

@@ -40,6 +40,8 @@ void rollout_begin(struct rollout *r);
 void rollout_weight(struct rollout *r, int32_t weight, bool raised); /* from now on */
 /* One tick of dt_s: counts of each of r->slis. Judges. */
 struct judgement rollout_feed(struct rollout *r, double dt_s, const struct counts *counts);
+/* The same for one SLI in strata, or with coverage. */
+struct judgement rollout_feed_full(struct rollout *r, double dt_s, const struct sli_counts *counts);
 /* The same with draining: no new block is opened. */
 struct judgement rollout_drain(struct rollout *r, double dt_s, const struct counts *counts);
 bool rollout_ended(const struct rollout *r); /* rolled back or returned */

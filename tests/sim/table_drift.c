@@ -129,6 +129,31 @@ static void other_mix(const struct scenario *s, struct draw *draw, double result
         result[i] = rollout_ended(&r[i]);
 }
 
+/* R4b: two strata, 1 % and 6 % bad; canary gets 70 % of the worse, stable 50 %. */
+static void strata(const struct scenario *s, struct draw *draw, double result[RESULTS_MAX])
+{
+    (void)s;
+    struct rollout pooled, split;
+    begin(&pooled, no_ceiling, 15, .25);
+    begin(&split, no_ceiling, 15, .25);
+    split.policy.strata = 2;
+    while (pooled.now_s < day_s / 4) {
+        struct sli_counts counts = {.strata = 2}, sum;
+        for (int i = 0; i < 2; i++) {
+            double share_c = i == 1 ? .7 : .3, bad = i == 1 ? .06 : .01;
+            counts.stratum[i].n_c = draw_poisson(draw, 1000 * .25 * 15 * share_c);
+            counts.stratum[i].n_b = draw_poisson(draw, 1000 * .75 * 15 * .5);
+            counts.stratum[i].k_c = draw_binomial(draw, counts.stratum[i].n_c, bad);
+            counts.stratum[i].k_b = draw_binomial(draw, counts.stratum[i].n_b, bad);
+        }
+        sum = sli_counts_of(sli_counts_total(&counts));
+        rollout_feed_full(&split, 15, &counts);
+        rollout_feed_full(&pooled, 15, &sum);
+    }
+    result[0] = rollout_ended(&split);
+    result[1] = rollout_ended(&pooled);
+}
+
 /* R8: canary a bad, with 1 s and 15 s ticks, at the start and late. */
 static double delay(double bad, double tick_s, double late_s, struct draw *draw)
 {
@@ -229,6 +254,14 @@ static const struct scenario scenarios[] = {
     {"R4 true odds 1.10", other_mix, 1.10, 0, 0, 200, 8, MIXES},
     {"R4 true odds 1.15", other_mix, 1.15, 0, 0, 200, 0, MIXES},
     {"R4 true odds 1.20", other_mix, 1.20, 0, 0, 200, 0, MIXES},
+    {"R4b two strata, 1 % and 6 % bad, mix 70/30 against 50/50, 1000 rps, weight 25 %, 6 h",
+     strata,
+     0,
+     0,
+     0,
+     300,
+     8,
+     {{RESULT_SHARE, "stratified"}, {RESULT_SHARE, "pooled"}}},
     {"R8 2 % -> 3 %, 100 rps, weight 5 %", ticks, .03, 0, 0, 200, 0, DELAYS},
     {"R8 2 % -> 6 %", ticks, .06, 0, 0, 200, 0, DELAYS},
     {"R8 2 % -> 20 %", ticks, .20, 0, 0, 200, 0, DELAYS},
@@ -258,7 +291,7 @@ static const struct scenario scenarios[] = {
      0,
      {{RESULT_SECONDS, "found after"}, {RESULT_NUMBER, "at odds "}}},
 };
-enum { SCENARIOS = sizeof scenarios / sizeof scenarios[0], GROSS_FAULT = 14 };
+enum { SCENARIOS = sizeof scenarios / sizeof scenarios[0], GROSS_FAULT = 15 };
 
 void table_drift(const struct settings *settings)
 {

@@ -27,6 +27,7 @@ struct cell {
 
 struct outcome {
     bool rolled_back, returned, z, growthbook, matched;
+    bool burn_paused; /* one of the slower burn windows would have paused the rollout */
     enum judgement_reason reason;
     double held_s;
 };
@@ -49,6 +50,17 @@ static void look(struct outcome *outcome, struct counts all[SIM_SLIS], const str
         outcome->growthbook = outcome->growthbook || rival_growthbook(&all[i], .05);
         outcome->matched = outcome->matched || rival_growthbook(&all[i], rival_growthbook_matched_alpha());
     }
+}
+
+/* Looks once a minute: no window is shorter. */
+static bool burn_pauses(const struct rollout *r)
+{
+    if (fmod(r->now_s, 60) > 0)
+        return false;
+    for (int i = 0; i < r->slis; i++)
+        if (evidence_burning(&r->evidence, &r->policy, r->sli[i]) != 0)
+            return true;
+    return false;
 }
 
 static void roll_out(const struct cell *cell, struct draw draw, struct outcome *outcome)
@@ -76,6 +88,7 @@ static void roll_out(const struct cell *cell, struct draw draw, struct outcome *
         if (ended)
             continue;
         ended = rollout_ended(&r);
+        outcome->burn_paused = outcome->burn_paused || burn_pauses(&r);
         outcome->held_s += judgement.action == JUDGE_HOLD ? cell->tick_s : 0;
         outcome->rolled_back = judgement.action == JUDGE_ROLLBACK;
         outcome->returned = judgement.action == JUDGE_RETURN;
@@ -95,7 +108,7 @@ static void job(void *context, size_t at)
 }
 
 struct sums {
-    int runs, rolled_back, returned, held, worse, z, growthbook, matched;
+    int runs, rolled_back, returned, held, worse, burn, burn_paused, z, growthbook, matched;
     double held_s;
 };
 
@@ -106,6 +119,8 @@ static struct sums sum(const struct cell *cell, const struct outcome *outcomes)
         const struct outcome *outcome = &outcomes[cell->first + i];
         sums.rolled_back += outcome->rolled_back;
         sums.worse += outcome->rolled_back && outcome->reason == REASON_WORSE;
+        sums.burn += outcome->rolled_back && outcome->reason == REASON_BURN;
+        sums.burn_paused += outcome->burn_paused;
         sums.returned += outcome->returned;
         sums.held += outcome->held_s > 0;
         sums.held_s += outcome->held_s;
@@ -127,9 +142,9 @@ static void add(struct sums *total, const struct sums *part)
 
 static void print(const char *name, const struct cell *cell, const struct sums *s)
 {
-    printf("| %s | %g | %g s | %d | %d | %d | %d | %s, %s | ", name, cell->rps, cell->tick_s, s->runs,
-           s->rolled_back, s->rolled_back - s->worse, s->returned, percent(s->held, s->runs),
-           duration(s->held > 0 ? s->held_s / s->held : 0));
+    printf("| %s | %g | %g s | %d | %d | %d | %d | %d | %d | %s, %s | ", name, cell->rps, cell->tick_s,
+           s->runs, s->rolled_back, s->rolled_back - s->worse - s->burn, s->burn, s->burn_paused, s->returned,
+           percent(s->held, s->runs), duration(s->held > 0 ? s->held_s / s->held : 0));
     if (cell->rivals)
         printf("%s | %s | %s |\n", percent(s->z, s->runs), percent(s->growthbook, s->runs),
                percent(s->matched, s->runs));
@@ -168,9 +183,11 @@ void table_null(const struct settings *settings)
         "at odds ratio 1.10, ceilings exactly at canary's bad share. z and GrowthBook look at the same "
         "counts, any "
         "SLI.\n\n"
-        "| case | rps | tick | rollouts | rolled back | of it by a ceiling | returned | held at some time, "
+        "| case | rps | tick | rollouts | rolled back | of it by a ceiling | by a burn window | paused by "
+        "one | returned | held at some time, "
         "mean "
-        "length | naive z | GrowthBook .05 | matched |\n|---|---|---|---|---|---|---|---|---|---|---|\n");
+        "length | naive z | GrowthBook .05 | matched "
+        "|\n|---|---|---|---|---|---|---|---|---|---|---|---|---|\n");
     struct sums healthy = {0}, boundary = {0};
     for (int i = 0; i < CELLS; i++) {
         struct sums s = sum(&cells[i], list.outcomes);
