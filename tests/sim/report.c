@@ -44,6 +44,19 @@ void report_target(int target, bool met, const char *format, ...)
     va_end(arguments);
 }
 
+static bool broken;
+
+void report_broken(const char *what)
+{
+    fprintf(stderr, "simulations: %s\n", what);
+    broken = true;
+}
+
+bool report_any_broken(void)
+{
+    return broken;
+}
+
 int report_targets(void)
 {
     int missed = 0;

@@ -6,7 +6,6 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 enum { DRAWS = 100000, VALUES = 4000 };
 
@@ -61,10 +60,8 @@ static void check(const struct settings *settings, double n, double p, int cell)
     double off = excess(seen, expected);
     printf(poisson ? "| Poisson, mean %g | %.1f |\n" : "| binomial, n %g, p %g | %.1f |\n", n,
            poisson ? off : p, off);
-    if (off > impossible) {
-        fprintf(stderr, "simulations: the random numbers are wrong\n");
-        exit(1);
-    }
+    if (off > impossible)
+        report_broken("the random numbers do not have their distribution");
 }
 
 void table_draws(const struct settings *settings)

@@ -205,6 +205,10 @@ void table_null(const struct settings *settings)
         boundary.rolled_back, boundary.runs, percent(share_at_most(boundary.rolled_back, boundary.runs), 1),
         percent(healthy.z, healthy.runs), percent(healthy.growthbook, healthy.runs),
         percent(healthy.matched, healthy.runs));
+    int false_ones = healthy.rolled_back + boundary.rolled_back;
+    double n = healthy.runs + boundary.runs;
+    if (false_ones > allowed_share * n + 3 * sqrt(allowed_share * (1 - allowed_share) * n))
+        report_broken("more rollouts were rolled back falsely than 1 % explains");
     report_target(1, healthy.rolled_back <= allowed_share * healthy.runs, "healthy: %d of %d (%s)",
                   healthy.rolled_back, healthy.runs, percent(healthy.rolled_back, healthy.runs));
     report_target(1, boundary.rolled_back <= allowed_share * boundary.runs, "boundary: %d of %d (%s)",

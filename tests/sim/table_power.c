@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { TABLE = 4, SHARES = 3, EFFECTS = 5, RATES = 4, WEIGHTS = 5, LATES = 2, RUNS_MAX = 200 };
+enum { TABLE = 4, SHARES = 3, EFFECTS = 5, RATES = 4, WEIGHTS = 5, LATES = 2, RUNS_MAX = 1000, RUNS = 200 };
 enum { CELLS = SHARES * EFFECTS * RATES * WEIGHTS * LATES, OURS = RIVAL_COUNT, METHODS = RIVAL_COUNT + 1 };
 
 static const double shares[SHARES] = {.005, .02, .05}, rates[RATES] = {1, 10, 100, 1000};
@@ -120,7 +120,7 @@ static int plan(const struct settings *settings, struct cell cells[CELLS])
                         int full = about_s > 4 * day_s   ? 24
                                    : about_s > day_s / 4 ? 60
                                    : about_s > 3000      ? 100
-                                                         : RUNS_MAX;
+                                                         : RUNS;
                         bool headline = cell->rivals_long;
                         cell->runs = settings_runs(settings, headline ? RUNS_MAX : full, 1);
                         if (settings->quick && !(headline && e > 1))
@@ -226,7 +226,7 @@ static void print_times(const struct cell *cells, const struct outcome *outcomes
 
 /* Median over cells of (median requests of method/bound), and the largest; NaN without cells. */
 static int efficiency(const struct cell *cells, const struct outcome *outcomes, int method, int effect,
-                      int late, double used_tolerance, double *median, double *most)
+                      int late, double used_tolerance, double *median, double *most, int *worst)
 {
     double x[CELLS];
     int count = 0;
@@ -240,7 +240,10 @@ static int efficiency(const struct cell *cells, const struct outcome *outcomes, 
             continue;
         double bound = bound_two_sample(cell->p0, cell->p1, cell->w, alpha, used_tolerance);
         x[count] = summary.requests / bound;
-        *most = !(x[count] <= *most) ? x[count] : *most;
+        if (!(x[count] <= *most)) {
+            *most = x[count];
+            *worst = i;
+        }
         count++;
     }
     *median = quantile(x, (size_t)count, .5);
@@ -261,10 +264,13 @@ static void print_efficiency(const struct cell *cells, const struct outcome *out
         double worst_median = 0, worst_cell = 0, lowest = INFINITY;
         for (int e = 0; e < EFFECTS; e++) {
             double median, most, theirs, theirs_most;
-            int count = efficiency(cells, outcomes, OURS, e, late, tolerance, &median, &most);
-            efficiency(cells, outcomes, RIVAL_GROWTHBOOK_MATCHED, e, late, 1, &theirs, &theirs_most);
-            printf("| %s | %s | %d | %.2f | %.2f | %.2f | %.2f |\n", late ? "after 30 min" : "at the start",
-                   effect_names[e], count, median, most, theirs, theirs_most);
+            int worst = 0, their_worst = 0;
+            int count = efficiency(cells, outcomes, OURS, e, late, tolerance, &median, &most, &worst);
+            efficiency(cells, outcomes, RIVAL_GROWTHBOOK_MATCHED, e, late, 1, &theirs, &theirs_most,
+                       &their_worst);
+            printf("| %s | %s | %d | %.2f | %.2f | p0 %g, %g rps, weight %g | %.2f | %.2f |\n",
+                   late ? "after 30 min" : "at the start", effect_names[e], count, median, most,
+                   cells[worst].p0, cells[worst].rps, cells[worst].w, theirs, theirs_most);
             if (count == 0)
                 continue;
             worst_median = median > worst_median ? median : worst_median;
@@ -292,6 +298,8 @@ static void report_headline(const struct cell *cells, const struct outcome *outc
         bool late = cells[i].late_s > 0, met = true;
         struct summary ours = summarise(&cells[i], outcomes, OURS);
         double ratio[4];
+        if (ours.early > .02 || ours.found < .98)
+            report_broken("a gross fault was not found, or rolled back before it began");
         report_target(3, ours.s <= (late ? 10 : 5), "%s, 1 s ticks: median %.0f s", late ? "late" : "start",
                       ours.s);
         for (int k = 0; k < 4; k++) {
@@ -319,7 +327,7 @@ void table_power(const struct settings *settings)
         "tolerance 1.10; the fault is on canary alone; 1 s ticks; matured counts. %d rollouts a cell (fewer "
         "where one takes "
         "hours), 600 cells. Settings of the rivals: tests/sim/rivals.h.\n",
-        settings_runs(settings, RUNS_MAX, 1));
+        settings_runs(settings, RUNS, 1));
     for (int late = 0; late < LATES; late++)
         print_headline(cells, list.outcomes, late);
     for (int late = 0; late < LATES; late++)

@@ -40,6 +40,10 @@ void table_variants(const struct settings *settings); /* what else was tried */
 /* Says that target `target` (1..9) was measured: printf-style text, and whether it is met. Several for one
    target are all listed. */
 void report_target(int target, bool met, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* What must not be, however few rollouts were run (the limit allows for chance): said on stderr, and the
+   program ends with 1. */
+void report_broken(const char *what);
+bool report_any_broken(void);
 /* Prints the list T1..T9. Returns how many were not met. */
 int report_targets(void);
 
