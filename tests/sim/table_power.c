@@ -12,13 +12,14 @@
 #include <stdlib.h>
 
 enum { TABLE = 4, SHARES = 3, EFFECTS = 5, RATES = 4, WEIGHTS = 5, LATES = 2, RUNS_MAX = 1000, RUNS = 200 };
-enum { CELLS = SHARES * EFFECTS * RATES * WEIGHTS * LATES, OURS = RIVAL_COUNT, METHODS = RIVAL_COUNT + 1 };
+enum { CELLS = SHARES * EFFECTS * RATES * WEIGHTS * LATES, OURS = RIVAL_COUNT, OURS_CEILING, METHODS };
 
 static const double shares[SHARES] = {.005, .02, .05}, rates[RATES] = {1, 10, 100, 1000};
 static const double weights[WEIGHTS] = {.01, .05, .10, .25, .50}, lates[LATES] = {0, 1800};
 static const double effects[EFFECTS] = {1.5, 2, 3, 10, 0}; /* 0: 38 % */
 static const char *const effect_names[EFFECTS] = {"1.5x", "2x", "3x", "10x", "38 %"};
 static const double day_s = 86400, tolerance = 1.10, alpha = 0.01 / SIM_SLIS;
+static const double argo_ceiling = .05; /* what Argo's 95 % knows */
 static const double no_ceiling =
     .95; /* never reached, but the relative lane has the share that one beside it leaves */
 
@@ -52,22 +53,49 @@ static double bad_at(const struct cell *cell, double t_s)
     return t_s >= cell->late_s ? cell->p1 : cell->p0;
 }
 
+/* One engine, and what came of it. */
+struct engine {
+    struct rollout r;
+    bool used;
+    double s, requests;
+};
+
+static void begin(struct engine *engine, const struct cell *cell, double ceiling, bool used)
+{
+    rollout_of_one(&engine->r, SLI_REFUSAL, ceiling, 0, 1);
+    rollout_begin(&engine->r);
+    rollout_weight(&engine->r, (int32_t)lround(cell->w * WEIGHT_FULL), true);
+    engine->used = used;
+    engine->s = engine->requests = INFINITY;
+}
+
+static bool running(const struct engine *engine)
+{
+    return engine->used && isinf(engine->s);
+}
+
+static void feed(struct engine *engine, double dt_s, const struct counts *counts, double canary_requests)
+{
+    if (!running(engine) || rollout_feed(&engine->r, dt_s, counts).action != JUDGE_ROLLBACK)
+        return;
+    engine->s = engine->r.now_s;
+    engine->requests = canary_requests;
+}
+
 static void roll_out(const struct cell *cell, struct draw draw, struct outcome *outcome)
 {
-    struct rollout r;
+    struct engine relative, ceiling;
     struct rivals rivals;
     struct arms arms = {cell->rps, cell->w, cell->p0, cell->p0, 1};
-    rollout_of_one(&r, SLI_REFUSAL, no_ceiling, 0, 1);
-    rollout_begin(&r);
-    rollout_weight(&r, (int32_t)lround(cell->w * WEIGHT_FULL), true);
+    double before = 0, end_s = day_s + cell->late_s;
+    begin(&relative, cell, no_ceiling, true);
+    begin(&ceiling, cell, argo_ceiling, cell->rivals_long);
     rivals_begin(&rivals, cell->p0);
-    double ours_s = INFINITY, ours_requests = INFINITY, before = 0, end_s = day_s + cell->late_s;
-    while (r.now_s < end_s) {
-        double t = r.now_s;
-        bool ticking = isinf(ours_s) ||
-                       (!rivals_done(&rivals, RIVAL_Z, RIVAL_GROWTHBOOK_MATCHED) && t - cell->late_s < 3600);
+    for (double t = 0, dt; t < end_s; t += dt) {
+        bool looking = !rivals_done(&rivals, RIVAL_Z, RIVAL_GROWTHBOOK_MATCHED) && t - cell->late_s < 3600;
+        bool ticking = running(&relative) || running(&ceiling) || looking;
         /* once those that look at every tick are done, the minute is tick enough */
-        double dt = ticking || fmod(t, 60) > 0 ? 1 : 60;
+        dt = ticking || fmod(t, 60) > 0 ? 1 : 60;
         if (!ticking && (rivals_done(&rivals, RIVAL_ARGO95_0, RIVAL_KAYENTA) || !cell->rivals_long))
             break;
         arms.bad_c = bad_at(cell, t);
@@ -75,19 +103,17 @@ static void roll_out(const struct cell *cell, struct draw draw, struct outcome *
         if (t < cell->late_s)
             before += (double)counts.n_c;
         rivals_tick(&rivals, t, dt, &counts);
-        if (isfinite(ours_s)) {
-            r.now_s += dt;
-            continue;
-        }
-        if (rollout_feed(&r, dt, &counts).action == JUDGE_ROLLBACK) {
-            ours_s = r.now_s;
-            ours_requests = (double)rivals.all.n_c;
-        }
+        feed(&relative, dt, &counts, (double)rivals.all.n_c);
+        feed(&ceiling, dt, &counts, (double)rivals.all.n_c);
     }
-    for (int m = 0; m < METHODS; m++) {
-        outcome->s[m] = (float)((m == OURS ? ours_s : rivals.fired_s[m]) - cell->late_s);
-        outcome->requests[m] = (float)((m == OURS ? ours_requests : rivals.requests[m]) - before);
+    for (int m = 0; m < RIVAL_COUNT; m++) {
+        outcome->s[m] = (float)(rivals.fired_s[m] - cell->late_s);
+        outcome->requests[m] = (float)(rivals.requests[m] - before);
     }
+    outcome->s[OURS] = (float)(relative.s - cell->late_s);
+    outcome->requests[OURS] = (float)(relative.requests - before);
+    outcome->s[OURS_CEILING] = (float)(ceiling.s - cell->late_s);
+    outcome->requests[OURS_CEILING] = (float)(ceiling.requests - before);
 }
 
 static void job(void *context, size_t at)
@@ -183,10 +209,12 @@ static void print_headline(const struct cell *cells, const struct outcome *outco
         "| method | 1.5x | 2x | 3x | 10x | 38 %% |\n|---|---|---|---|---|---|\n",
         late ? "after 30 healthy minutes" : "at the start");
     for (int n = 0; n < METHODS; n++) {
-        int m = n == 0 ? OURS : n - 1;
+        int m = n == 0 ? OURS : n == 1 ? OURS_CEILING : n - 2;
         if (m == RIVAL_BURN_CANARY)
             continue;
-        printf("| %s |", m == OURS ? "**Serin**" : rival_name((enum rival)m));
+        printf("| %s |", m == OURS           ? "**Serin**"
+                         : m == OURS_CEILING ? "**Serin, ceiling 5 %**"
+                                             : rival_name((enum rival)m));
         for (int e = 0; e < EFFECTS; e++)
             for (int i = 0; i < CELLS; i++)
                 if (headline(&cells[i], late) && cells[i].effect == e) {
@@ -292,24 +320,26 @@ static void report_headline(const struct cell *cells, const struct outcome *outc
                  {RIVAL_ARGO95_3, 50, 28},
                  {RIVAL_FLAGGER_TUNED, 80, 40},
                  {RIVAL_KAYENTA, 400, 0}};
-    for (int i = 0; i < CELLS; i++) {
-        if (!cells[i].rivals_long || cells[i].effect != EFFECTS - 1)
+    for (int i = 0; i < CELLS * 2; i++) {
+        const struct cell *cell = &cells[i / 2];
+        if (!cell->rivals_long || cell->effect != EFFECTS - 1)
             continue;
-        bool late = cells[i].late_s > 0, met = true;
-        struct summary ours = summarise(&cells[i], outcomes, OURS);
+        bool late = cell->late_s > 0, met = true;
+        struct summary ours = summarise(cell, outcomes, i % 2 == 0 ? OURS : OURS_CEILING);
+        const char *which = i % 2 == 0 ? "" : ", ceiling 5 %";
         double ratio[4];
         if (ours.early > .02 || ours.found < .98)
             report_broken("a gross fault was not found, or rolled back before it began");
-        report_target(3, ours.s <= (late ? 10 : 5), "%s, 1 s ticks: median %.0f s", late ? "late" : "start",
-                      ours.s);
+        report_target(3, ours.s <= (late ? 10 : 5), "%s%s, 1 s ticks: median %.0f s", late ? "late" : "start",
+                      which, ours.s);
         for (int k = 0; k < 4; k++) {
-            struct summary theirs = summarise(&cells[i], outcomes, (int)asked[k].rival);
+            struct summary theirs = summarise(cell, outcomes, (int)asked[k].rival);
             ratio[k] = theirs.found < .5 ? INFINITY : theirs.s / ours.s;
             met = met && ratio[k] >= (late ? asked[k].late : asked[k].start);
         }
         report_target(4, met,
-                      "%s: Argo limit 0 %.0fx, limit 3 %.0fx, Flagger %.0fx, Kayenta %.0fx (inf = missed)",
-                      late ? "late" : "start", ratio[0], ratio[1], ratio[2], ratio[3]);
+                      "%s%s: Argo limit 0 %.0fx, limit 3 %.0fx, Flagger %.0fx, Kayenta %.0fx (inf = missed)",
+                      late ? "late" : "start", which, ratio[0], ratio[1], ratio[2], ratio[3]);
     }
 }
 
