@@ -68,7 +68,7 @@ void table_promotion(const struct settings *settings)
                duration(quantile(took, count, .1)), duration(median), duration(quantile(took, count, .9)),
                list.runs - (int)count);
         if (cell < RATES && isfinite(limit_s[cell]))
-            report_target(6, median <= limit_s[cell], "%g rps: median %s", rates[cell], duration(median));
+            report_target(6, median <= limit_s[cell], "%g rps: median %.0f s", rates[cell], median);
     }
     free(list.took_s);
 }
