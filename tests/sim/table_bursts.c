@@ -1,4 +1,5 @@
 /* T8: outcomes that are not independent: noise of one arm, pods that fail for a while, sessions. */
+#include "decision/overdispersion.h"
 #include "rivals.h"
 #include "rollout.h"
 #include "scenario.h"
@@ -27,24 +28,16 @@ static struct counts noisy(const struct scenario *s, struct draw *draw)
     return arms_draw(&arms, 5, draw);
 }
 
-/* Overdispersion of an A/A run, with the reference's allowance for its own error. */
+/* phi of an A/A run of four hours, as the daemon estimates it. */
 static double dispersion(const struct scenario *s, struct draw *draw)
 {
-    enum { BLOCKS = 1440 };
-    double sum = 0, variance = 0;
-    int used = 0;
-    for (int i = 0; i < BLOCKS; i++) {
+    struct overdispersion sum = {0, 0, 0};
+    double phi = 1;
+    for (int i = 0; i < 2880; i++) {
         struct counts x = noisy(s, draw);
-        double n_c = (double)x.n_c, n_b = (double)x.n_b, n = n_c + n_b, k = (double)(x.k_c + x.k_b);
-        if (n < 2 || k <= 0)
-            continue;
-        double off = (double)x.k_c - n_c * k / n;
-        sum += off * off;
-        variance += n_c * n_b * k * (n - k) / (n * n * (n - 1));
-        used++;
+        overdispersion_add(&sum, x.n_c, x.k_c, x.n_b, x.k_b);
     }
-    double phi = variance > 0 ? sum / variance * (1 + 2 * sqrt(2.0 / used)) : 1;
-    return phi > 1 ? phi : 1;
+    return overdispersion_phi(&sum, &phi) ? phi : 1;
 }
 
 static void noise(const struct scenario *s, struct draw *draw, double result[RESULTS_MAX])
@@ -221,6 +214,6 @@ void table_bursts(const struct settings *settings)
     printf(
         "\n## Outcomes that are not independent (T8: R3, R7)\n\nShare rolled back in 24 h (R7: 6 h); one SLI "
         "at the share of one "
-        "of eight. phi is estimated from 2 h of the same noise before the rollout, with its allowance.\n\n");
+        "of eight. phi is estimated from 4 h of the same noise before the rollout, as the daemon does.\n\n");
     scenarios_print(settings, TABLE, scenarios, (int)(sizeof scenarios / sizeof scenarios[0]), NULL);
 }

@@ -1,4 +1,5 @@
 /* What the addendum had not simulated: several SLIs at once, bursts inside an arm, absent outcomes. */
+#include "decision/overdispersion.h"
 #include "rollout.h"
 #include "scenario.h"
 
@@ -106,22 +107,16 @@ static struct counts bursty(const struct scenario *s, double mean, struct draw *
     return arms_draw(&arms, 5, draw);
 }
 
-/* phi as the handbook says, from two hours before. */
+/* 1/phi of an A/A run of four hours, as the daemon estimates it. */
 static double eta_of(const struct scenario *s, struct draw *draw)
 {
-    double sum = 0, variance = 0;
-    int used = 0;
-    for (int i = 0; i < 1440; i++) {
+    struct overdispersion sum = {0, 0, 0};
+    double phi = 1;
+    for (int i = 0; i < 2880; i++) {
         struct counts x = bursty(s, .02, draw);
-        double n_c = (double)x.n_c, n_b = (double)x.n_b, n = n_c + n_b, k = (double)(x.k_c + x.k_b);
-        if (n < 2 || k <= 0)
-            continue;
-        sum += ((double)x.k_c - n_c * k / n) * ((double)x.k_c - n_c * k / n);
-        variance += n_c * n_b * k * (n - k) / (n * n * (n - 1));
-        used++;
+        overdispersion_add(&sum, x.n_c, x.k_c, x.n_b, x.k_b);
     }
-    double phi = variance > 0 ? sum / variance * (1 + 2 * sqrt(2.0 / used)) : 1;
-    return phi > 1 ? 1 / phi : 1;
+    return overdispersion_phi(&sum, &phi) ? 1 / phi : 1;
 }
 
 static void begin_bursty(struct rollout *r, const struct scenario *s, double eta)

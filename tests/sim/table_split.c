@@ -95,69 +95,76 @@ static void take(struct keys *keys, int now, double w, int64_t *n_c, int64_t *n_
 
 /* --- the run --------------------------------------------------------------------------------------- */
 
-/* The share that a gateway gives to canary when it says it has applied `weight`, and `before` was the step
- * before. */
-static double given(const struct plot *plot, int gateway, int32_t weight, int32_t before)
+/* Four gateways, each with the weight that it says it has applied and the one before. */
+struct fleet {
+    int32_t written, applied[GATEWAYS], before[GATEWAYS];
+    double applies_s[GATEWAYS]; /* when it applies what is written */
+};
+
+static void write_weight(struct fleet *fleet, struct rollout *r, int32_t weight, struct draw *draw)
 {
-    bool stays = plot->wrong == STAYS || (plot->wrong == ONE_STAYS && gateway == 0);
-    double w = (double)(stays && before > 0 ? before : weight) / WEIGHT_FULL;
+    rollout_weight(r, weight, weight > fleet->written);
+    fleet->written = weight;
+    for (int g = 0; g < GATEWAYS; g++)
+        fleet->applies_s[g] = r->now_s + 10 * draw_share(draw);
+}
+
+/* The share that gateway g really gives to canary. */
+static double given(const struct plot *plot, const struct fleet *fleet, int g)
+{
+    bool stays = plot->wrong == STAYS || (plot->wrong == ONE_STAYS && g == 0);
+    double w = (double)(stays && fleet->before[g] > 0 ? fleet->before[g] : fleet->applied[g]) / WEIGHT_FULL;
     return plot->wrong == DOUBLE ? 2 * w : plot->wrong == NONE ? 0 : w;
 }
 
-/* a: rps, b: the plot. Result: held; seconds until then, from the first change of weight if the fault begins
- * there. */
+/* The same on average over the tick, in which it may apply a weight. */
+static double given_in_tick(const struct plot *plot, struct fleet *fleet, int g, struct rollout *r)
+{
+    double share = given(plot, fleet, g), rest = (r->now_s + TICK_S - fleet->applies_s[g]) / TICK_S;
+    if (fleet->applied[g] == fleet->written || rest <= 0)
+        return share;
+    fleet->before[g] = fleet->applied[g];
+    fleet->applied[g] = fleet->written;
+    double last_s = 0;
+    for (int other = 0; other < GATEWAYS; other++)
+        last_s = fleet->applied[other] == fleet->written ? fmax(last_s, fleet->applies_s[other]) : INFINITY;
+    if (isfinite(last_s))
+        evidence_weight_applied(&r->evidence, last_s);
+    return share + (given(plot, fleet, g) - share) * fmin(rest, 1);
+}
+
+/* a: rps, b: the plot. Results: held; seconds until then from where the fault begins; ... */
 static void run(const struct scenario *s, struct draw *draw, double result[RESULTS_MAX])
 {
     const struct plot *plot = &plots[(int)s->b];
     static _Thread_local struct keys keys;
     struct rollout r;
-    double applies_s[GATEWAYS] = {0}, from_s = plot->wrong >= ONE_STAYS ? day_s / 5 : 0, found = INFINITY;
-    int32_t applied[GATEWAYS], before[GATEWAYS], written = written_at(plot->plan, 0);
+    struct fleet fleet = {.written = 0};
+    double from_s = plot->wrong >= ONE_STAYS ? day_s / 5 : 0, found = INFINITY;
     memset(&keys, 0, sizeof keys);
     rollout_of_one(&r, SLI_REFUSAL, .95, 0, TICK_S);
     r.policy.keyed = plot->keyed;
     r.policy.key_effect = plot->keyed ? 2 * KEY_REQUESTS : 1; /* sum a^2 / sum a of geometric counts: 19 */
     rollout_begin(&r);
-    rollout_weight(&r, written, true);
-    for (int g = 0; g < GATEWAYS; g++) {
-        applied[g] = written;
-        before[g] = 0;
-    }
     for (int tick = 0; tick < AHEAD && plot->keyed; tick++) /* keys that were there before */
         arrive(&keys, tick, s->a, draw);
     for (int tick = 0; tick * TICK_S < day_s && isinf(found); tick++, r.now_s += TICK_S) {
-        int32_t now = written_at(plot->plan, r.now_s), lowest = WEIGHT_FULL, highest = 0;
         struct admissions admissions = {.t_s = r.now_s, .dt_s = TICK_S};
         struct split_block closed;
-        if (now != written) {
-            rollout_weight(&r, now, now > written);
-            for (int g = 0; g < GATEWAYS; g++)
-                applies_s[g] = r.now_s + 10 * draw_share(draw);
-            written = now;
-        }
+        if (written_at(plot->plan, r.now_s) != fleet.written)
+            write_weight(&fleet, &r, written_at(plot->plan, r.now_s), draw);
         if (plot->keyed)
             arrive(&keys, tick, s->a, draw);
         for (int g = 0; g < GATEWAYS; g++) {
-            lowest = applied[g] < lowest ? applied[g] : lowest;
-            highest = applied[g] > highest ? applied[g] : highest;
-            double share = given(plot, g, applied[g], before[g]);
-            if (applied[g] != written && r.now_s + TICK_S > applies_s[g]) { /* within this tick, part of it */
-                double rest = (r.now_s + TICK_S - applies_s[g]) / TICK_S;
-                before[g] = applied[g];
-                applied[g] = written;
-                share += (given(plot, g, applied[g], before[g]) - share) * (rest < 1 ? rest : 1);
-                lowest = applied[g] < lowest ? applied[g] : lowest;
-                highest = applied[g] > highest ? applied[g] : highest;
-            }
-            if (plot->keyed && g == 0)
+            double share = given_in_tick(plot, &fleet, g, &r);
+            if (plot->keyed && g == 0) /* keys do not care which gateway they come through */
                 take(&keys, tick, share, &admissions.n_c, &admissions.n_b);
             if (!plot->keyed) {
                 admissions.n_c += draw_poisson(draw, s->a * TICK_S / GATEWAYS * share);
                 admissions.n_b += draw_poisson(draw, s->a * TICK_S / GATEWAYS * (1 - share));
             }
         }
-        admissions.w_lo = lowest;
-        admissions.w_hi = highest;
+        evidence_weight_range(&r.evidence, r.now_s, r.now_s + TICK_S, &admissions.w_lo, &admissions.w_hi);
         evidence_admissions(&r.evidence, &r.policy, &admissions, &closed);
         if (r.evidence.split.crossed)
             found = r.now_s + TICK_S;
