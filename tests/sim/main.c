@@ -71,7 +71,7 @@ int main(int argc, char **argv)
         const char *value = i + 1 < argc ? argv[i + 1] : "";
         if (strcmp(argv[i], "--quick") == 0) {
             settings.quick = true;
-            settings.scale = 0.002;
+            settings.scale = 0.001;
         } else if (strcmp(argv[i], "--seed") == 0 && *value != '\0') {
             settings.seed = strtoull(argv[++i], NULL, 10);
         } else if (strcmp(argv[i], "--scale") == 0 && strtod(value, NULL) > 0) {

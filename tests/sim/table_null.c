@@ -155,16 +155,19 @@ static void print(const char *name, const struct cell *cell, const struct sums *
 void table_null(const struct settings *settings)
 {
     struct cell cells[] = {
-        {"healthy", 1, 30, 1, 1.5, true, 2500, 0},      {"healthy", 10, 15, 1, 1.5, true, 2500, 0},
-        {"healthy", 100, 15, 1, 1.5, true, 2500, 0},    {"healthy", 1000, 15, 1, 1.5, true, 2500, 0},
-        {"healthy", 100, 1, 1, 1.5, false, 40, 0},      {"boundary", 1, 30, 1.1, 1, false, 1000, 0},
-        {"boundary", 10, 15, 1.1, 1, false, 1000, 0},   {"boundary", 100, 15, 1.1, 1, false, 1000, 0},
-        {"boundary", 1000, 15, 1.1, 1, false, 1000, 0},
+        {"healthy", 1, 30, 1, 1.5, true, 2500, 0},     {"healthy", 10, 15, 1, 1.5, true, 500, 0},
+        {"healthy", 10, 60, 1, 1.5, true, 2000, 0},    {"healthy", 100, 15, 1, 1.5, true, 500, 0},
+        {"healthy", 100, 60, 1, 1.5, true, 2000, 0},   {"healthy", 1000, 15, 1, 1.5, true, 500, 0},
+        {"healthy", 1000, 60, 1, 1.5, true, 2000, 0},  {"healthy", 100, 1, 1, 1.5, false, 40, 0},
+        {"boundary", 1, 30, 1.1, 1, false, 1000, 0},   {"boundary", 10, 15, 1.1, 1, false, 250, 0},
+        {"boundary", 10, 60, 1.1, 1, false, 750, 0},   {"boundary", 100, 15, 1.1, 1, false, 250, 0},
+        {"boundary", 100, 60, 1.1, 1, false, 750, 0},  {"boundary", 1000, 15, 1.1, 1, false, 250, 0},
+        {"boundary", 1000, 60, 1.1, 1, false, 750, 0},
     };
     enum { CELLS = sizeof cells / sizeof cells[0] };
     int jobs = 0;
     for (int i = 0; i < CELLS; i++) {
-        cells[i].runs = settings_runs(settings, cells[i].runs, settings->quick ? 1 : 4);
+        cells[i].runs = settings_runs(settings, cells[i].runs, 1);
         cells[i].runs = settings->quick && cells[i].tick_s < 2 ? 0 : cells[i].runs;
         cells[i].first = jobs;
         jobs += cells[i].runs;
@@ -193,7 +196,7 @@ void table_null(const struct settings *settings)
         struct sums s = sum(&cells[i], list.outcomes);
         if (s.runs > 0)
             print(cells[i].name, &cells[i], &s);
-        if (cells[i].odds > 1 || cells[i].rivals)
+        if (cells[i].odds > 1 || cells[i].rivals) /* the few with 1 s ticks stay apart */
             add(cells[i].odds > 1 ? &boundary : &healthy, &s);
     }
     free(list.outcomes);

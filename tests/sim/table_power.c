@@ -171,7 +171,7 @@ static struct summary summarise(const struct cell *cell, const struct outcome *o
         const struct outcome *outcome = &outcomes[cell->first + i];
         if (outcome->s[method] < 0)
             continue;
-        found += isfinite(outcome->s[method]);
+        found += isfinite(outcome->s[method]) ? 1 : 0;
         s[after] = outcome->s[method];
         requests[after++] = outcome->requests[method];
     }

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { TABLE = 17, SHARES = 3, EFFECTS = 5, RATES = 4, WEIGHTS = 5, LATES = 2, RUNS = 100 };
+enum { TABLE = 17, SHARES = 3, EFFECTS = 5, RATES = 4, WEIGHTS = 5, LATES = 2, RUNS = 40 };
 enum { CELLS = SHARES * EFFECTS * RATES * WEIGHTS * LATES, NULL_CELLS = 8 };
 
 static const double shares[SHARES] = {.005, .02, .05}, rates[RATES] = {1, 10, 100, 1000};
@@ -189,7 +189,7 @@ static void efficiency(const struct settings *settings)
 static void boundary(const struct settings *settings)
 {
     struct cell cells[NULL_CELLS];
-    int runs = settings_runs(settings, 300, 1);
+    int runs = settings_runs(settings, 200, 1);
     struct job_list list = {settings, cells, NULL_CELLS,
                             calloc((size_t)(NULL_CELLS * runs), sizeof *list.outcomes)};
     if (list.outcomes == NULL)
