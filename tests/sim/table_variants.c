@@ -10,11 +10,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { TABLE = 17, SHARES = 3, EFFECTS = 5, RATES = 4, WEIGHTS = 5, LATES = 2, RUNS = 40 };
+enum { TABLE = 17, SHARES = 3, EFFECTS = 5, RATES = 4, WEIGHTS = 3, LATES = 2, RUNS = 40 };
 enum { CELLS = SHARES * EFFECTS * RATES * WEIGHTS * LATES, NULL_CELLS = 8 };
 
 static const double shares[SHARES] = {.005, .02, .05}, rates[RATES] = {1, 10, 100, 1000};
-static const double weights[WEIGHTS] = {.01, .05, .10, .25, .50}, lates[LATES] = {0, 1800};
+static const double weights[WEIGHTS] = {.01, .05, .25}, lates[LATES] = {0, 1800};
 static const double effects[EFFECTS] = {1.5, 2, 3, 10, 0}; /* 0: 38 % */
 static const char *const effect_names[EFFECTS] = {"1.5x", "2x", "3x", "10x", "38 %"};
 static const double day_s = 86400, tolerance = 1.10, alpha = 0.01 / SIM_SLIS;

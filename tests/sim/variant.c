@@ -6,7 +6,7 @@
 #include <math.h>
 
 /* Supports wider than this are left to the bound: it is as good there, and sums would be long. */
-static const double support_most = 400;
+static const double support_most = 100;
 
 void variant_begin(struct variant_lane *lane)
 {
@@ -16,33 +16,27 @@ void variant_begin(struct variant_lane *lane)
     lane->t_prev = lane->origin = -1;
 }
 
-/* ln sum_k C(n_c, k) C(n_b, K - k) o^k, by the ratio of neighbours, in units of its largest term. `at`: ln of
-   the term of k_c in the same unit. */
-static double log_sum(const struct counts *counts, double odds, double *at)
+/* ln P(k_c | K) when the odds ratio is `odds`, less a constant of the block: Fisher's noncentral
+   hypergeometric law, by the ratios of neighbouring terms. */
+static double log_share(const struct counts *counts, double odds)
 {
     double n_c = (double)counts->n_c, n_b = (double)counts->n_b, bad = (double)(counts->k_c + counts->k_b);
-    double low = bad > n_b ? bad - n_b : 0, high = bad < n_c ? bad : n_c, term = 1, sum = 1, unit = 0;
-    *at = 0;
+    double low = bad > n_b ? bad - n_b : 0, high = bad < n_c ? bad : n_c, k_c = (double)counts->k_c;
+    double term = 1, sum = 1, unit = 0, at = low < k_c ? 0 : 1, at_unit = 0;
     for (double k = low; k < high; k++) {
-        if (k <= (double)counts->k_c && k + 1 > (double)counts->k_c)
-            *at = log(term) + unit;
         term *= odds * (n_c - k) * (bad - k) / ((k + 1) * (n_b - bad + k + 1));
         sum += term;
+        if (k + 1 <= k_c) {
+            at = term;
+            at_unit = unit;
+        }
         if (sum > 1e200) {
             term *= 1e-200;
             sum *= 1e-200;
-            unit += 200 * log(10);
+            unit += 460.51701859880916; /* ln 1e200 */
         }
     }
-    if ((double)counts->k_c >= high)
-        *at = log(term) + unit;
-    return log(sum) + unit;
-}
-
-double variant_exact(const struct counts *counts, double w, double r)
-{
-    double at_null, at_other, null = log_sum(counts, w, &at_null), other = log_sum(counts, w * r, &at_other);
-    return (at_other - other) - (at_null - null);
+    return (log(at) + at_unit) - (log(sum) + unit);
 }
 
 static double bound(const struct counts *counts, double w, double r)
@@ -70,12 +64,14 @@ void variant_update(struct variant_lane *lane, const struct variant *variant, do
     lane->t_prev = t_s;
     lane->u -= g;
     bool nothing = counts->n_c <= 0 || counts->n_b <= 0 || counts->k_c + counts->k_b <= 0;
-    double support = fmin((double)(counts->k_c + counts->k_b), (double)counts->n_c);
+    double support = fmin((double)(counts->k_c + counts->k_b), (double)counts->n_c), null = 0;
+    bool exact = variant->exact && support <= support_most && !nothing;
+    if (exact)
+        null = log_share(counts, tolerance);
     for (int j = 0; j < variant->odds; j++) {
         double r = variant->odd[j], log_e = 0;
         if (!nothing)
-            log_e = variant->exact && support <= support_most ? variant_exact(counts, tolerance, r)
-                                                              : bound(counts, tolerance, r);
+            log_e = exact ? log_share(counts, tolerance * r) - null : bound(counts, tolerance, r);
         lane->log_m[j] = ln_add(lane->log_m[j], log(g)) + (log_e < cap ? log_e : cap);
     }
 }

@@ -28,6 +28,3 @@ void variant_begin(struct variant_lane *lane);
 void variant_update(struct variant_lane *lane, const struct variant *variant, double tolerance, double cap,
                     double t_s, const struct counts *counts);
 double variant_log(const struct variant_lane *lane, const struct variant *variant);
-
-/* ln of P(k_c | K; odds w r)/P(k_c | K; odds w), the exact conditional likelihood ratio. */
-double variant_exact(const struct counts *counts, double w, double r);
