@@ -47,23 +47,33 @@ static enum status tell(struct db *db, const struct route_unapplied *route, stru
     return status;
 }
 
-static enum status mark(struct db *db, const struct route_unapplied *route, struct fault *fault)
+/* Does `work` with the service's lock held, in a transaction of its own. If somebody else holds the lock, the
+   next turn says it. */
+static enum status with_lock(struct db *db, const char *service,
+                             enum status (*work)(struct db *db, const void *route, struct fault *fault),
+                             const void *route, struct fault *fault)
 {
-    bool changed = false, locked = false;
-    struct rollout_world world = {.now = {0}};
+    bool locked = false;
     enum status status = db_begin(db, fault);
     if (status == STATUS_OK)
-        status = rollouts_try_lock_service(db, route->service, &locked, fault);
-    if (status == STATUS_OK && locked) /* else the next turn says it */
-        status = routes_mark_applied(db, route->service, route->epoch, &changed, fault);
-    if (status == STATUS_OK && changed)
-        status = rollouts_world(db, route->service, route->release, &world, fault);
-    if (status == STATUS_OK && changed)
-        status = tell(db, route, world.now, fault);
+        status = rollouts_try_lock_service(db, service, &locked, fault);
+    if (status == STATUS_OK && locked)
+        status = work(db, route, fault);
     if (status == STATUS_OK)
         return db_commit(db, fault);
     db_rollback(db);
     return status;
+}
+
+static enum status mark(struct db *db, const void *argument, struct fault *fault)
+{
+    const struct route_unapplied *route = argument;
+    bool changed = false;
+    struct rollout_world world = {.now = {0}};
+    enum status status = routes_mark_applied(db, route->service, route->epoch, &changed, fault);
+    if (status == STATUS_OK && changed)
+        status = rollouts_world(db, route->service, route->release, &world, fault);
+    return status == STATUS_OK && changed ? tell(db, route, world.now, fault) : status;
 }
 
 enum status announce_applied(struct db *db, struct fault *fault)
@@ -75,7 +85,7 @@ enum status announce_applied(struct db *db, struct fault *fault)
     enum status status = routes_unapplied(db, change_lease(), routes, AT_ONCE, &count, fault);
     for (int i = 0; status == STATUS_OK && i < count; i++)
         if (routes[i].behind[0] == '\0')
-            status = mark(db, &routes[i], fault);
+            status = with_lock(db, routes[i].service, mark, &routes[i], fault);
     free(routes);
     return status;
 }
@@ -113,20 +123,12 @@ static enum status tell_stray(struct db *db, const struct route_stray *route, st
     return status;
 }
 
-static enum status mark_stray(struct db *db, const struct route_stray *route, struct fault *fault)
+static enum status mark_stray(struct db *db, const void *argument, struct fault *fault)
 {
-    bool changed = false, locked = false;
-    enum status status = db_begin(db, fault);
-    if (status == STATUS_OK)
-        status = rollouts_try_lock_service(db, route->service, &locked, fault);
-    if (status == STATUS_OK && locked) /* else the next turn says it */
-        status = routes_mark_strayed(db, route->service, route->epoch, &changed, fault);
-    if (status == STATUS_OK && changed)
-        status = tell_stray(db, route, fault);
-    if (status == STATUS_OK)
-        return db_commit(db, fault);
-    db_rollback(db);
-    return status;
+    const struct route_stray *route = argument;
+    bool changed = false;
+    enum status status = routes_mark_strayed(db, route->service, route->epoch, &changed, fault);
+    return status == STATUS_OK && changed ? tell_stray(db, route, fault) : status;
 }
 
 enum status announce_strays(struct db *db, struct fault *fault)
@@ -137,7 +139,7 @@ enum status announce_strays(struct db *db, struct fault *fault)
         return fault_set(fault, STATUS_NO_MEMORY, "Out of memory");
     enum status status = routes_strayed(db, GRACE_S, routes, AT_ONCE, &count, fault);
     for (int i = 0; status == STATUS_OK && i < count; i++)
-        status = mark_stray(db, &routes[i], fault);
+        status = with_lock(db, routes[i].service, mark_stray, &routes[i], fault);
     free(routes);
     return status;
 }

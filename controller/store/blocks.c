@@ -94,7 +94,6 @@ static void counts_of(const int64_t numbers[COUNTS], struct counts *out)
 static void read_block(const struct db_rows *rows, int row, struct block *out)
 {
     int64_t numbers[COUNTS * STRATA_MAX];
-    memset(out, 0, sizeof *out);
     out->sli = (enum sli)db_get_integer(rows, row, 0);
     out->start_s = db_get_number(rows, row, 1);
     out->length_s = db_get_number(rows, row, 2);
@@ -113,32 +112,44 @@ static void read_block(const struct db_rows *rows, int row, struct block *out)
         counts_of(numbers, &out->counts.coverage);
 }
 
+/* The rows, and room for what they hold: `size` bytes each, zeroed, the caller's. */
 static enum status read_rows(struct db *db, const struct statement *statement, const char *rollout,
-                             int64_t after, size_t max, struct db_rows **rows, struct fault *fault)
+                             int64_t after, size_t max, size_t size, struct db_rows **rows, void **room,
+                             struct fault *fault)
 {
     struct db_params params = {.count = 0};
+    *room = NULL;
     db_text(&params, rollout);
     db_integer(&params, after);
     db_integer(&params, max > (size_t)INT32_MAX ? INT32_MAX : (int64_t)max);
-    return db_run(db, statement, &params, rows, fault);
+    enum status status = db_run(db, statement, &params, rows, fault);
+    if (status != STATUS_OK)
+        return status;
+    *room = calloc((size_t)db_rows_count(*rows) + 1, size);
+    return *room != NULL ? STATUS_OK : fault_set(fault, STATUS_NO_MEMORY, "Out of memory");
+}
+
+static void read_split_block(const struct db_rows *rows, int row, struct split_block *out)
+{
+    *out = (struct split_block){.start_s = db_get_number(rows, row, 0),
+                                .n_c = db_get_integer(rows, row, 1),
+                                .n = db_get_integer(rows, row, 2),
+                                .w_lo = db_get_number(rows, row, 3),
+                                .w_hi = db_get_number(rows, row, 4),
+                                .new_step = db_get_bool(rows, row, 5)};
 }
 
 enum status blocks_read(struct db *db, const char *rollout, int64_t after, size_t max, struct block **out,
                         size_t *count, struct fault *fault)
 {
     struct db_rows *rows = NULL;
-    *out = NULL;
+    void *room = NULL;
     *count = 0;
-    enum status status = read_rows(db, &sql_blocks_read, rollout, after, max, &rows, fault);
-    if (status != STATUS_OK)
-        return status;
-    size_t total = (size_t)db_rows_count(rows);
-    *out = calloc(total + 1, sizeof **out);
-    if (*out == NULL)
-        status = fault_set(fault, STATUS_NO_MEMORY, "Out of memory");
-    for (size_t i = 0; status == STATUS_OK && i < total; i++)
-        read_block(rows, (int)i, &(*out)[i]);
-    *count = status == STATUS_OK ? total : 0;
+    enum status status =
+        read_rows(db, &sql_blocks_read, rollout, after, max, sizeof **out, &rows, &room, fault);
+    *out = room;
+    for (; status == STATUS_OK && *count < (size_t)db_rows_count(rows); ++*count)
+        read_block(rows, (int)*count, &(*out)[*count]);
     db_rows_free(rows);
     return status;
 }
@@ -162,23 +173,13 @@ enum status split_blocks_read(struct db *db, const char *rollout, int64_t after,
                               struct split_block **out, size_t *count, struct fault *fault)
 {
     struct db_rows *rows = NULL;
-    *out = NULL;
+    void *room = NULL;
     *count = 0;
-    enum status status = read_rows(db, &sql_split_blocks_read, rollout, after, max, &rows, fault);
-    if (status != STATUS_OK)
-        return status;
-    size_t total = (size_t)db_rows_count(rows);
-    *out = calloc(total + 1, sizeof **out);
-    if (*out == NULL)
-        status = fault_set(fault, STATUS_NO_MEMORY, "Out of memory");
-    for (size_t i = 0; status == STATUS_OK && i < total; i++)
-        (*out)[i] = (struct split_block){.start_s = db_get_number(rows, (int)i, 0),
-                                         .n_c = db_get_integer(rows, (int)i, 1),
-                                         .n = db_get_integer(rows, (int)i, 2),
-                                         .w_lo = db_get_number(rows, (int)i, 3),
-                                         .w_hi = db_get_number(rows, (int)i, 4),
-                                         .new_step = db_get_bool(rows, (int)i, 5)};
-    *count = status == STATUS_OK ? total : 0;
+    enum status status =
+        read_rows(db, &sql_split_blocks_read, rollout, after, max, sizeof **out, &rows, &room, fault);
+    *out = room;
+    for (; status == STATUS_OK && *count < (size_t)db_rows_count(rows); ++*count)
+        read_split_block(rows, (int)*count, &(*out)[*count]);
     db_rows_free(rows);
     return status;
 }
