@@ -35,6 +35,7 @@ static enum status give_ticks(struct observe_result *result, const struct promet
 static void source_failed(struct observe_result *result, const struct fault *fault)
 {
     result->observation.source_error = true;
+    result->observation.source_fault = *fault;
     log_event(LOG_WARN, "reconcile", "metrics source failed", "rollout", result->state->row.id, "error",
               fault->detail, "next_step", fault->next_step, NULL);
 }

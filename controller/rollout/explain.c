@@ -51,7 +51,7 @@ static struct wall_time moment(const struct rollout_state *state, double at_s)
 static const char *const action_names[] = {"rollback", "pause", "notify"};
 
 static struct json_object *guardrail_object(const struct rollout_state *state, enum sli sli,
-                                            enum verdict verdict)
+                                            enum verdict verdict, const struct fault *source)
 {
     const struct guardrail *guardrail = &state->spec.policy.guardrail[sli];
     const struct sli_evidence *evidence = &state->evidence.evidence.sli[sli];
@@ -60,7 +60,7 @@ static struct json_object *guardrail_object(const struct rollout_state *state, e
     double eta = explain_eta(state, sli, verdict);
     if (object == NULL)
         return NULL;
-    explain_guardrail_words(state, sli, verdict, says, sizeof says);
+    explain_guardrail_words(state, sli, verdict, source, says, sizeof says);
     if (phase_live(state->row.phase) && state->row.step >= 1 && explain_proof_missing(state, sli)) {
         if (eta > 0)
             snprintf(needs, sizeof needs, "proof that %s is not worse: about %s more for a healthy canary",
@@ -94,7 +94,18 @@ static double counted_s(const struct rollout_state *state)
     return isfinite(least) ? least : -1;
 }
 
-static struct json_object *data_object(const struct rollout_state *state)
+/* Why the metrics source fails; null while it does not. */
+static struct json_object *source_object(const struct fault *source)
+{
+    struct json_object *object = source->detail[0] != '\0' ? json_object_new_object() : NULL;
+    if (object != NULL) {
+        explain_put_text(object, "detail", source->detail);
+        explain_put_text(object, "next_step", source->next_step);
+    }
+    return object;
+}
+
+static struct json_object *data_object(const struct rollout_state *state, const struct fault *source)
 {
     struct json_object *object = json_object_new_object();
     const struct evidence *evidence = &state->evidence.evidence;
@@ -109,6 +120,7 @@ static struct json_object *data_object(const struct rollout_state *state)
     explain_put_time(object, "counted_until", moment(state, counted_s(state)));
     explain_put_number(object, "rps", evidence->rps >= 0 ? evidence->rps : (double)NAN);
     explain_put(object, "blind_s", json_object_new_int64(blind_us / 1000000));
+    explain_put(object, "source_error", source_object(source));
     return object;
 }
 
@@ -185,12 +197,12 @@ static struct judgement judged(struct rollout_state *state)
 }
 
 static void put_guardrails(const struct rollout_state *state, const enum verdict verdicts[SLI_COUNT],
-                           struct json_object *out)
+                           const struct fault *source, struct json_object *out)
 {
     struct json_object *guardrails = json_object_new_array();
     for (int i = 0; guardrails != NULL && i < SLI_COUNT; i++)
         if (state->spec.policy.guardrail[i].used)
-            json_object_array_add(guardrails, guardrail_object(state, (enum sli)i, verdicts[i]));
+            json_object_array_add(guardrails, guardrail_object(state, (enum sli)i, verdicts[i], source));
     explain_put(out, "guardrails", guardrails);
 }
 
@@ -202,19 +214,25 @@ static enum status build(struct db *db, struct rollout_state *state, enum verdic
     char next_step[SAYS_MAX], unknown[120];
     double eta;
     struct judgement judgement = judged(state);
+    struct fault source = {.detail = ""};
     enum status status = gateways_object(db, state, &gateways, fault);
-    if (status != STATUS_OK)
+    for (int i = 0; i < SLI_COUNT && status == STATUS_OK && source.detail[0] == '\0'; i++)
+        if (verdicts[i] == VERDICT_ERROR)
+            status = rollouts_source_fault(db, state->row.id, &source, fault);
+    if (status != STATUS_OK) {
+        json_object_put(gateways);
         return status;
+    }
     for (int i = 0; i < SLI_COUNT; i++)
         verdicts[i] = verdicts[i] == VERDICT_COUNT ? VERDICT_INCONCLUSIVE : verdicts[i];
     state_snapshot(state, 0, &snapshot);
-    explain_next_step(state, &snapshot, next_step, sizeof next_step);
+    explain_next_step(state, &snapshot, &source, next_step, sizeof next_step);
     put_place(state, out);
     explain_put_text(out, "next_step", next_step);
-    explain_put(out, "data", data_object(state));
+    explain_put(out, "data", data_object(state, &source));
     explain_put(out, "watch", watch_object(state));
     explain_put(out, "judgement", judgement_object(&judgement));
-    put_guardrails(state, verdicts, out);
+    put_guardrails(state, verdicts, &source, out);
     explain_put(out, "needs", explain_needs(state, &snapshot, verdicts, &eta, unknown, sizeof unknown));
     explain_put(out, "eta_s", seconds_or_null(eta));
     explain_put_text(out, "eta_unknown", unknown);

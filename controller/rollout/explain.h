@@ -20,17 +20,18 @@ struct json_object *explain_policy(const struct rollout_state *state);
    nothing was counted. */
 double explain_counted_s(const struct rollout_state *state, enum sli sli);
 
+/* `source`: why the metrics source fails now, with an empty detail while it does not. */
 /* --- sentences (explain_words.c) ------------------------------------------------------------------- */
 void explain_judgement_words(const struct judgement *judgement, char *out, size_t size);
-void explain_guardrail_words(const struct rollout_state *state, enum sli sli, enum verdict verdict, char *out,
-                             size_t size);
+void explain_guardrail_words(const struct rollout_state *state, enum sli sli, enum verdict verdict,
+                             const struct fault *source, char *out, size_t size);
 /* What the quality of the data means for the comparison. */
 void explain_quality_words(const struct rollout_state *state, char *out, size_t size);
 /* Whether the comparison goes on at the highest weight. *compares: stable gets traffic now. */
 void explain_watch_words(const struct rollout_state *state, bool *compares, char *out, size_t size);
-/* What to do now; "" only if memory is short. */
-void explain_next_step(const struct rollout_state *state, const struct snapshot *snapshot, char *out,
-                       size_t size);
+/* What to do now. */
+void explain_next_step(const struct rollout_state *state, const struct snapshot *snapshot,
+                       const struct fault *source, char *out, size_t size);
 
 /* --- what is still needed (explain_needs.c) --------------------------------------------------------- */
 bool explain_proof_missing(const struct rollout_state *state, enum sli sli);

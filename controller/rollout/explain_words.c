@@ -55,8 +55,8 @@ void explain_judgement_words(const struct judgement *judgement, char *out, size_
         snprintf(out, size, "Nothing speaks against the canary.");
 }
 
-void explain_guardrail_words(const struct rollout_state *state, enum sli sli, enum verdict verdict, char *out,
-                             size_t size)
+void explain_guardrail_words(const struct rollout_state *state, enum sli sli, enum verdict verdict,
+                             const struct fault *source, char *out, size_t size)
 {
     const struct sli_evidence *evidence = &state->evidence.evidence.sli[sli];
     char counts[200], odds[120];
@@ -76,7 +76,8 @@ void explain_guardrail_words(const struct rollout_state *state, enum sli sli, en
         snprintf(out, size, "No data right now; so far %s.", counts);
         return;
     case VERDICT_ERROR:
-        snprintf(out, size, "The metrics source fails; so far %s.", counts);
+        snprintf(out, size, "The metrics source fails%s%s; so far %s.", source->detail[0] != '\0' ? ": " : "",
+                 source->detail, counts);
         return;
     case VERDICT_INCONCLUSIVE:
     case VERDICT_COUNT:
@@ -96,23 +97,20 @@ void explain_quality_words(const struct rollout_state *state, char *out, size_t 
     }
     switch (state->evidence.quality) {
     case QUALITY_COHORT:
-        snprintf(
-            out, size,
-            "Admissions and outcomes: each request counts when it was admitted and is old enough, alike in "
-            "both releases; one whose outcome never comes is seen. The best there is.");
+        snprintf(out, size,
+                 "Each request counts when it was admitted, once it is old enough, alike in "
+                 "both releases; one whose outcome never comes is seen. The best there is.");
         return;
     case QUALITY_AGED:
-        snprintf(
-            out, size,
-            "Outcomes with their age, but no admissions: each request counts when it began, but one whose "
-            "outcome never comes is not seen. Report admissions too, and it is.");
+        snprintf(out, size,
+                 "Each request counts when it began, but one whose "
+                 "outcome never comes is not seen. Report admissions too, and it is.");
         return;
     case QUALITY_COMPLETION:
-        snprintf(
-            out, size,
-            "Counters by the time of completion: slow answers come late and hung requests not at all, so "
-            "both releases are left out for %lld s after each change of the weight.",
-            (long long)state->spec.policy.blanking_s);
+        snprintf(out, size,
+                 "Slow answers come late and hung requests not at all, so "
+                 "both releases are left out for %lld s after each change of the weight.",
+                 (long long)state->spec.policy.blanking_s);
         return;
     }
 }
@@ -165,7 +163,6 @@ static const struct {
     const char *rule, *text;
 } nexts[] = {
     {"pending.corpus", "Report the index when it is ready: serin corpus-ready NAME VERSION."},
-    {"frozen", "When it may go on: serin freeze --lift."},
     {"step.applying",
      "Nothing, if the gateways poll; see 'serin gateways {service}'. A silent one counts as having applied "
      "it "
@@ -200,14 +197,20 @@ static const char *by_phase(enum phase phase)
            "{id}.";
 }
 
-void explain_next_step(const struct rollout_state *state, const struct snapshot *snapshot, char *out,
-                       size_t size)
+void explain_next_step(const struct rollout_state *state, const struct snapshot *snapshot,
+                       const struct fault *source, char *out, size_t size)
 {
     const struct rule *rule = rules_find(state->row.rule);
     struct reason_context context = {.state = state, .snapshot = snapshot};
     const char *text = rule != NULL ? rule->next_step : NULL;
+    bool advances = phase_live(state->row.phase) && state->row.phase != PHASE_PAUSED;
+    if (text == NULL && state->world.frozen && advances)
+        text = "When it may go on: serin freeze --lift.";
     for (size_t i = 0; text == NULL && i < sizeof nexts / sizeof nexts[0]; i++)
         if (strcmp(nexts[i].rule, state->row.rule) == 0)
             text = nexts[i].text;
-    reason_fill(text != NULL ? text : by_phase(state->row.phase), &context, out, size);
+    if (source->next_step[0] != '\0' && phase_live(state->row.phase))
+        snprintf(out, size, "%s", source->next_step);
+    else
+        reason_fill(text != NULL ? text : by_phase(state->row.phase), &context, out, size);
 }

@@ -1,6 +1,7 @@
 /* A tick's commit: evidence, verdicts, then the same change_run() as every command. */
 #include "rollout/tick.h"
 
+#include "base/json.h"
 #include "rollout/change.h"
 #include "store/blocks.h"
 
@@ -38,7 +39,9 @@ static void number(struct text *out, const char *name, double value)
         text_printf(out, ",\"%s\":null", name);
 }
 
-static void verdict_detail(const struct rollout_state *state, enum sli sli, struct text *out)
+/* `fault`: why the source fails; NULL for other verdicts. */
+static void verdict_detail(const struct rollout_state *state, enum sli sli, const struct fault *fault,
+                           struct text *out)
 {
     const struct evidence *evidence = &state->evidence.evidence;
     const struct counts *total = &evidence->sli[sli].total, *step = &evidence->sli[sli].step_total;
@@ -49,7 +52,14 @@ static void verdict_detail(const struct rollout_state *state, enum sli sli, stru
                 total->n_c, total->k_c, total->n_b, total->k_b, step->n_c, step->k_c, step->n_b, step->k_b);
     number(out, "log_noninferiority", evidence_ni(evidence, sli));
     number(out, "log_noninferiority_threshold", evidence_ni_threshold(evidence, &state->spec.policy));
-    text_printf(out, ",\"weight\":%d,\"step_number\":%d}", (int)state->row.weight, (int)state->row.step);
+    text_printf(out, ",\"weight\":%d,\"step_number\":%d", (int)state->row.weight, (int)state->row.step);
+    if (fault != NULL) {
+        text_puts(out, ",\"error\":");
+        json_put_string(out, fault->detail, strlen(fault->detail));
+        text_puts(out, ",\"next_step\":");
+        json_put_string(out, fault->next_step, strlen(fault->next_step));
+    }
+    text_putc(out, '}');
 }
 
 /* Verdicts are stored when they change; a fail stays (the database holds us to it). *blind: some guardrail
@@ -59,7 +69,7 @@ static enum status store_verdicts(struct db *db, struct rollout_state *state,
 {
     enum verdict before[SLI_COUNT];
     struct text detail;
-    text_init(&detail, 4096);
+    text_init(&detail, 16384);
     *blind = false;
     enum status status = rollouts_verdicts(db, state->row.id, before, fault);
     for (int i = 0; i < SLI_COUNT && status == STATUS_OK; i++) {
@@ -73,7 +83,8 @@ static enum status store_verdicts(struct db *db, struct rollout_state *state,
         if (verdict == before[i] || before[i] == VERDICT_FAIL)
             continue;
         text_clear(&detail);
-        verdict_detail(state, (enum sli)i, &detail);
+        verdict_detail(state, (enum sli)i, verdict == VERDICT_ERROR ? &observation->source_fault : NULL,
+                       &detail);
         status = rollouts_add_verdict(db, state->row.id, (enum sli)i, verdict, state->world.now,
                                       text_get(&detail), fault);
     }

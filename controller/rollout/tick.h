@@ -8,9 +8,10 @@ struct observation {
     struct evidence_row *evidence; /* after the ticks; lent */
     const struct block *blocks;    /* closed by them; lent */
     size_t block_count;
-    bool changed;      /* there were ticks or a new source state: evidence is to be stored */
-    bool source_error; /* the source did not answer: verdict error, and nothing advances */
-    bool blind;        /* more than a tenth of the admissions cannot be followed */
+    bool changed;              /* there were ticks or a new source state: evidence is to be stored */
+    bool source_error;         /* the source did not answer: verdict error, and nothing advances */
+    struct fault source_fault; /* why; stored with the verdict */
+    bool blind;                /* more than a tenth of the admissions cannot be followed */
     const struct split_block *split_blocks; /* closed by admissions; lent */
     size_t split_block_count;
     int64_t stray; /* requests of the newest minute that went to a release the route does not name */

@@ -145,3 +145,18 @@ enum status rollouts_add_verdict(struct db *db, const char *id, enum sli sli, en
     db_text(&params, detail_json);
     return db_run(db, &sql_verdict_insert, &params, NULL, fault);
 }
+
+enum status rollouts_source_fault(struct db *db, const char *id, struct fault *out, struct fault *fault)
+{
+    struct db_params params = {.count = 0};
+    struct db_rows *rows = NULL;
+    memset(out, 0, sizeof *out);
+    db_text(&params, id);
+    enum status status = db_run(db, &sql_verdict_error, &params, &rows, fault);
+    if (status == STATUS_OK && db_rows_count(rows) > 0) {
+        fault_set(out, STATUS_PEER, "%s", db_get_text(rows, 0, 0));
+        fault_next(out, "%s", db_get_text(rows, 0, 1));
+    }
+    db_rows_free(rows);
+    return status;
+}

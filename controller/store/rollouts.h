@@ -94,6 +94,10 @@ enum status rollouts_store_evidence(struct db *db, const char *id, struct eviden
 /* Newest stored verdict of each SLI; VERDICT_COUNT = none yet. */
 enum status rollouts_verdicts(struct db *db, const char *id, enum verdict out[SLI_COUNT],
                               struct fault *fault) MUST_CHECK;
+/* What the metrics source said when a verdict last became error: `detail` and `next_step` of *out, "" if it
+   never did. */
+enum status rollouts_source_fault(struct db *db, const char *id, struct fault *out,
+                                  struct fault *fault) MUST_CHECK;
 enum status rollouts_add_verdict(struct db *db, const char *id, enum sli sli, enum verdict verdict,
                                  struct wall_time at, const char *detail_json,
                                  struct fault *fault) MUST_CHECK;

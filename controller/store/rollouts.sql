@@ -87,3 +87,7 @@ SELECT DISTINCT ON (sli) sli, verdict FROM verdicts WHERE rollout = $1 ORDER BY 
 
 -- :name verdict_insert
 INSERT INTO verdicts (rollout, sli, verdict, at, detail) VALUES ($1, $2, $3, $4, $5::jsonb)
+
+-- :name verdict_error
+SELECT coalesce(detail ->> 'error', ''), coalesce(detail ->> 'next_step', '') FROM verdicts
+WHERE rollout = $1 AND verdict = 'error' ORDER BY id DESC LIMIT 1

@@ -273,7 +273,7 @@ def test_what_does_not_exist_is_404_and_says_where_to_look(client, gate, shop):
     refused(404, client.get, "/v1/events?service=nobody")
     refused(404, client.get, "/v1/gateways?service=nobody")
     client.put("/v1/services/quiet", {})  # lists that may be empty are not
-    assert client.get("/v1/events?service=quiet")["items"] == [] and client.get("/v1/gateways?service=quiet")["items"] == []
+    assert client.get("/v1/gateways?service=quiet")["items"] == [] == client.get("/v1/services/quiet/rollouts")["items"]
 
 
 def test_names_in_paths(client, shop):

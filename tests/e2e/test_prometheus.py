@@ -247,7 +247,9 @@ def test_without_prometheus_nothing_advances_and_it_is_paused(scene):
     scene.client().post(f"/v1/rollouts/{scene.rollouts['outage']}/resume")
     wait_for("verdict error", lambda: explain(scene, "outage")["guardrails"][0]["verdict"] == "error", 20)
     shown = explain(scene, "outage")
-    assert "metrics source" in shown["guardrails"][0]["says"]
+    error = shown["data"]["source_error"]
+    assert error["detail"] and error["next_step"] and error["detail"] in shown["guardrails"][0]["says"], shown["guardrails"][0]
+    assert shown["next_step"] == error["next_step"], "what the source asks for is what is to be done"
     paused = wait_for("paused", lambda: (lambda r: r if r["phase"] == "paused" else None)(get(scene, "outage")), 30)
     assert time.monotonic() - stopped > 3, "missing data hold for the blind time first"
     assert paused["rule"] == "blind.pause" and "no data" in paused["reason"].lower()

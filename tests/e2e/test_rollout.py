@@ -47,7 +47,8 @@ def test_a_start_says_how_long_it_takes(fast):
     forecast = started["forecast"]
     assert forecast["measured"] and 60 < forecast["rps"] < 140, forecast
     assert [s["weight"] for s in forecast["steps"]] == [500, 2500, 5000, 9800]
-    assert all(s["in_time"] for s in forecast["steps"]) and forecast["total_s"] == sum(s["seconds"] for s in forecast["steps"])
+    assert all(s["in_time"] for s in forecast["steps"])
+    assert abs(forecast["total_s"] - sum(s["seconds"] for s in forecast["steps"])) <= 4, "each rounded up"
     assert forecast["steps"][0]["paced_by"] == "proof" and forecast["steps"][-1]["paced_by"] == "bake"
     assert "forecast" not in client.get(f"/v1/rollouts/{started['id']}")
     client.post(f"/v1/rollouts/{started['id']}/abort")
