@@ -207,7 +207,7 @@ static void put_data(struct json_object *explanation, bool colors, struct text *
                        : strcmp(quality, "completion") == 0 ? "Data: counters by completion time"
                                                             : "Data: none yet");
         if (pick_has(data, "counted_until")) {
-            text_printf(out, ", in the counts until %s",
+            text_printf(out, ", counted until %s",
                         output_since(pick_text(data, "counted_until"), text));
         }
         if (pick_has(data, "rps")) {
