@@ -238,6 +238,7 @@ static enum status build(struct db *db, struct rollout_state *state, enum verdic
     explain_put_text(out, "eta_unknown", unknown);
     explain_put_text(out, "frozen", state->world.frozen ? state->world.freeze_reason : "");
     explain_put(out, "gateways", gateways);
+    explain_put(out, "split", explain_split(state));
     explain_put(out, "policy", explain_policy(state));
     explain_put(out, "inputs", spec_write_inputs(&snapshot));
     return STATUS_OK;

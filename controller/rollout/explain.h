@@ -16,6 +16,8 @@ bool explain_put_number(struct json_object *object, const char *name, double val
 struct json_object *explain_evidence(const struct rollout_state *state, enum sli sli);
 struct json_object *explain_guardrail_policy(const struct rollout_state *state, enum sli sli);
 struct json_object *explain_policy(const struct rollout_state *state);
+/* The check of the admitted share. */
+struct json_object *explain_split(const struct rollout_state *state);
 /* Moment up to which the counts of an SLI are complete, in evidence time: where its open block begins; -1 =
    nothing was counted. */
 double explain_counted_s(const struct rollout_state *state, enum sli sli);

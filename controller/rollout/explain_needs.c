@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 bool explain_proof_missing(const struct rollout_state *state, enum sli sli)
 {
@@ -64,6 +65,8 @@ static const char *obstacle(const struct rollout_state *state, const struct snap
         return "the evidence holds it";
     if (snapshot->failed != 0)
         return "a guardrail has failed, and a person must decide";
+    if (strncmp(state->row.rule, "hold.", 5) == 0 && strcmp(state->row.rule, "hold.blind") != 0)
+        return "it is held";
     if (snapshot->blind_since_ms >= 0)
         return "data are missing";
     if (state->row.step_since.us == 0)

@@ -87,6 +87,58 @@ static struct json_object *budget(const struct sli_evidence *sli, const struct g
     return object;
 }
 
+/* Each burn window in use, as it is used for this objective. */
+static struct json_object *burn(const struct rollout_state *state, enum sli id)
+{
+    static const char *const actions[] = {"rollback", "pause", "notify"};
+    const struct policy *policy = &state->spec.policy;
+    uint32_t burning = evidence_burning(&state->evidence.evidence, policy, id);
+    struct json_object *list = json_object_new_array();
+    for (int i = 0; list != NULL && i < BURN_WINDOWS; i++) {
+        const struct burn_window *window = &policy->burn[i].window;
+        struct json_object *one = window->factor > 0 ? json_object_new_object() : NULL;
+        if (one == NULL)
+            continue;
+        explain_put_number(one, "factor", burn_factor(window, policy->guardrail[id].budget_rate));
+        explain_put(one, "long_s", json_object_new_int64(window->long_s));
+        explain_put(one, "short_s", json_object_new_int64(window->short_s));
+        explain_put_text(one, "action", actions[policy_burn_action(policy, id, i)]);
+        explain_put(one, "burns", json_object_new_boolean((burning >> i & 1) != 0));
+        json_object_array_add(list, one);
+    }
+    return list;
+}
+
+/* How often the SLI was not measured, and the evidence that this is the canary's doing. */
+static struct json_object *coverage(const struct sli_evidence *sli)
+{
+    const struct counts *total = &sli->coverage_total;
+    struct json_object *object = json_object_new_object();
+    if (object == NULL)
+        return NULL;
+    explain_put_number(object, "log", evidence_lane_log(&sli->coverage));
+    explain_put(object, "canary_outcomes", json_object_new_int64(total->n_c));
+    explain_put(object, "canary_without", json_object_new_int64(total->k_c));
+    explain_put(object, "stable_outcomes", json_object_new_int64(total->n_b));
+    explain_put(object, "stable_without", json_object_new_int64(total->k_b));
+    return object;
+}
+
+struct json_object *explain_split(const struct rollout_state *state)
+{
+    const struct split_watch *watch = &state->evidence.evidence.split;
+    struct json_object *object = json_object_new_object();
+    if (object == NULL)
+        return NULL;
+    explain_put(object, "checked", json_object_new_boolean(state->spec.policy.split_check));
+    explain_put_number(object, "log", split_log(&watch->split));
+    explain_put_number(object, "share", watch->share >= 0 ? watch->share : (double)NAN);
+    explain_put(object, "blocks", json_object_new_int64(watch->blocks));
+    explain_put(object, "wrong", json_object_new_boolean(watch->crossed));
+    explain_put(object, "keys_too_heavy", json_object_new_boolean(watch->uncovered));
+    return object;
+}
+
 static struct json_object *shares_object(const struct shares *shares)
 {
     struct json_object *object = json_object_new_object();
@@ -130,6 +182,8 @@ struct json_object *explain_evidence(const struct rollout_state *state, enum sli
     explain_put(object, "absolute", ceiling ? lane(&sli->absolute) : NULL);
     explain_put(object, "recent", ceiling ? recent(sli) : NULL);
     explain_put(object, "budget", budget(sli, &policy->guardrail[id]));
+    explain_put(object, "burn", burn(state, id));
+    explain_put(object, "coverage", coverage(sli));
     explain_put(object, "open_block", open_block(sli));
     explain_put(object, "weight", json_object_new_int(sli->weight));
     explain_put(object, "requests_dropped", json_object_new_int64(sli->rows_dropped));
@@ -157,6 +211,10 @@ struct json_object *explain_guardrail_policy(const struct rollout_state *state, 
     explain_put_number(object, "margin", margin * 100);
     explain_put_number(object, "eta", guardrail->eta);
     explain_put_number(object, "budget_share", guardrail->budget_share * 100);
+    explain_put_text(object, "on_blind",
+                     policy_on_blind(&state->spec.policy, sli) == BLIND_ROLLBACK ? "rollback" : "pause");
+    explain_put(object, "shared_hold_s",
+                json_object_new_int64(policy_shared_hold_s(&state->spec.policy, sli)));
     explain_put(object, "block_s", json_object_new_int64(guardrail->block_s));
     explain_put(object, "maturity_s", json_object_new_int64(guardrail->maturity_s));
     return object;

@@ -263,7 +263,7 @@ def test_ten_thousand_bytes_as_a_name(target):
         assert len(text) < 5000, "what is wrong is not repeated in full"
     for path in ("services/%s", "services/%s/slos", "services/hostile/releases/%s", "services/hostile/releases/v1/diff/%s",
                  "rollouts/%s",
-                 "rollouts/%s/explain", "artifacts/prompt/%s/versions", "artifacts/%s/x/versions",
+                 "rollouts/%s/explain", "rollouts/%s/record", "artifacts/prompt/%s/versions", "artifacts/%s/x/versions",
                  "artifacts/prompt/hostile/versions/%s",
                  "events?service=%s", "events?rollout=%s", "services?cursor=%s", "services?limit=%s", "services?%s=1",
                  "gateways?service=%s"):
