@@ -189,6 +189,53 @@ Test(decision_replay, what_both_arms_suffer_comes_out_the_same)
     expect_all_equal();
 }
 
+/* Nothing says that it is not stable's fault too, so the breach waits; it ends by time, inside an open block.
+ */
+Test(decision_replay, a_breach_that_waited_comes_out_the_same)
+{
+    const struct counts unseen = {5, 4, 0, 0}, none = {0};
+    int t = 0;
+    begin();
+    run.policy.guardrail[SLI_REFUSAL].used = false;
+    run.policy.attr_wait_s = 92; /* blocks are of 5 s */
+    for (int i = 0; i < BURN_WINDOWS; i++)
+        run.policy.burn[i].window.factor = 0;
+    evidence_weight(&run.evidence, 0, 500, true);
+    ticks(0, 30, none, well);
+    for (t = 30; t < 400 && run.evidence.latched.action == JUDGE_CONTINUE; t++) {
+        ticks(t, t + 1, none, unseen);
+        if (run.decisions == 0 && run.evidence.breach_since >= 0 && t - run.evidence.breach_since > 30)
+            decide_at(t + 1.5, VERB_TICK, PHASE_PROGRESSING);
+    }
+    decide_at(t + 0.5, VERB_TICK, PHASE_PROGRESSING);
+    cr_expect_str_eq(run.decision[0].rule, "hold.attributing");
+    cr_expect_str_eq(run.decision[1].rule, "evidence.ceiling");
+    cr_expect_gt(run.evidence.sli[SLI_ERROR].block_start, 0, "a block is open");
+    expect_all_equal();
+}
+
+/* At 100 % there is nobody else to blame: a breach that waits is over with the first tick there, which no
+   stored block has seen yet. */
+Test(decision_replay, a_breach_that_reaches_all_traffic_comes_out_the_same)
+{
+    const struct counts unseen = {5, 4, 0, 0}, none = {0};
+    int t = 30;
+    begin();
+    run.policy.guardrail[SLI_REFUSAL].used = false;
+    for (int i = 0; i < BURN_WINDOWS; i++)
+        run.policy.burn[i].window.factor = 0;
+    evidence_weight(&run.evidence, 0, 500, true);
+    ticks(0, t, none, well);
+    for (; t < 200 && run.evidence.breach_since < 0; t++)
+        ticks(t, t + 1, none, unseen);
+    evidence_weight(&run.evidence, t, WEIGHT_FULL, true);
+    ticks(t, t + 1, none, unseen);
+    decide_at(t + 1.5, VERB_TICK, PHASE_BAKING);
+    cr_expect_str_eq(run.decision[0].rule, "evidence.ceiling");
+    cr_expect_eq(run.block[run.blocks - 1].weight, 500);
+    expect_all_equal();
+}
+
 Test(decision_replay, what_was_changed_since_is_found)
 {
     static struct replay_result results[DECISIONS_MAX];
