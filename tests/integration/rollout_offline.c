@@ -12,14 +12,16 @@
 TestSuite(rollout_offline, .timeout = 240);
 
 /* the clock of a world stands still, and the time to settle follows it: its least, one second, is left */
-enum { MATURITY = 2, SETTLE = 1, SECONDS_MAX = 1200 };
+enum { MATURITY = 2, OTHER_MATURITY = 4, SETTLE = 1, SECONDS_MAX = 1200 };
 
-#define SLOS "{\"refusal\":{\"objective\":90}}"
+#define SLOS "{\"refusal\":{\"objective\":90},\"content_filter\":{\"objective\":90}}"
+/* Two guardrails whose blocks end at different times, so that steps have to drain them. */
 #define POLICY(action)                                                                                       \
     "{\"expected_rps\":100,\"guardrails\":{\"refusal\":{\"maturity\":\"2s\",\"block\":\"7s\",\"action\":"    \
     "\"" action                                                                                              \
-    "\"}},\"blind\":\"60s\",\"plan\":{\"steps\":[{\"weight\":500,\"bake\":\"10s\"},"                         \
-    "{\"weight\":5000,\"bake\":\"10s\"},{\"weight\":10000,\"bake\":\"30s\"}]}}"
+    "\"},\"content_filter\":{\"maturity\":\"4s\",\"block\":\"5s\"}},\"blind\":\"60s\",\"plan\":{\"steps\":[" \
+    "{\"weight\":500,\"bake\":\"10s\"},{\"weight\":5000,\"bake\":\"10s\"},{\"weight\":10000,\"bake\":"       \
+    "\"30s\"}]}}"
 
 /* Bad requests of a hundred, as a world gives them at a second. */
 struct shares {
@@ -31,9 +33,8 @@ struct both {
     struct world world;
     char id[ID_MAX];
     struct offline offline;
-    struct counts counts[SECONDS_MAX]; /* of refusal, as admitted */
+    struct counts counts[SECONDS_MAX]; /* of refusal, as admitted; content_filter has none that is bad */
     bool given[SECONDS_MAX];
-    int next; /* the first second that the rollout in memory has not counted */
 };
 
 static struct both both;
@@ -57,18 +58,29 @@ static void close_world(void)
     world_close(&both.world);
 }
 
-static struct offline_decision decide_offline(int now)
+static void count(enum sli sli, int second)
 {
     struct block closed[2];
+    if (second < 0 || !both.given[second])
+        return;
+    struct counts one = both.counts[second];
+    if (sli == SLI_CONTENT_FILTER)
+        one.k_c = one.k_b = 0;
+    struct sli_counts counts = sli_counts_of(one);
+    counts.coverage = (struct counts){.n_c = one.n_c, .n_b = one.n_b};
+    offline_count(&both.offline, sli, second, 1, &counts, closed);
+}
+
+static struct offline_decision decide_offline(int now)
+{
+    int second = now - 1 - MATURITY - SETTLE;
     struct split_block split;
     offline_turn(&both.offline, now);
-    for (; both.next + 1 + MATURITY + SETTLE <= now; both.next++) {
-        const struct counts *one = &both.counts[both.next];
-        struct sli_counts counts = sli_counts_of(*one);
-        counts.coverage = (struct counts){.n_c = one->n_c, .n_b = one->n_b};
-        offline_admissions(&both.offline, both.next, 1, one->n_c, one->n_b, &split);
-        if (both.given[both.next])
-            offline_count(&both.offline, SLI_REFUSAL, both.next, 1, &counts, closed);
+    if (second >= 0) {
+        const struct counts *one = &both.counts[second];
+        offline_admissions(&both.offline, second, 1, one->n_c, one->n_b, &split);
+        count(SLI_REFUSAL, second);
+        count(SLI_CONTENT_FILTER, now - 1 - OTHER_MATURITY - SETTLE);
     }
     return offline_decide(&both.offline, now, false);
 }
@@ -87,6 +99,8 @@ static void live(int second, struct shares shares)
         world_count(&both.world, second, "v1", stable, (int)counts.k_b);
         if (canary > 0)
             world_count(&both.world, second, "v2", canary, (int)counts.k_c);
+        world_sql(&both.world, "UPDATE observations SET n[%d] = n[1] WHERE n[%d] <> n[1]",
+                  SLI_CONTENT_FILTER + 1, SLI_CONTENT_FILTER + 1);
     }
     int now = second + 1;
     world_at(&both.world, now);

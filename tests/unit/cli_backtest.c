@@ -89,6 +89,7 @@ Test(cli_backtest, the_same_seed_gives_the_same_bytes, .fini = free_made)
         SNAPSHOT_TABLE(X)
 #undef X
         cr_assert_eq(one.decision[i].decision.rule, two.decision[i].decision.rule);
+        cr_assert_eq(decide(a, VERB_TICK).rule, one.decision[i].decision.rule, "its inputs give it again");
     }
     cr_expect_eq(one.canary, two.canary);
     cr_expect(one.harm == two.harm);
