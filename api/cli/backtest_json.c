@@ -2,28 +2,15 @@
 #include "base/json.h"
 #include "cli/backtest.h"
 #include "cli/cli.h"
+#include "spec/inputs.h"
 #include "spec/plan.h"
 #include "spec/slos.h"
-
-#include <math.h>
-#include <stdio.h>
 
 enum { JSON_BYTES_MAX = 1 << 30 };
 
 static struct json_object *whole(int64_t value)
 {
     return json_object_new_int64(value);
-}
-
-/* With all its bits; JSON has no infinities and no NaN: the word, or null. */
-static struct json_object *real(double value)
-{
-    char text[32];
-    if (isfinite(value)) {
-        snprintf(text, sizeof text, "%.17g", value);
-        return json_object_new_double_s(value, text);
-    }
-    return isnan(value) ? json_object_new_string("nan") : json_object_new_string(value > 0 ? "inf" : "-inf");
 }
 
 static struct json_object *text_or_null(const char *text)
@@ -52,9 +39,9 @@ static void add_sli(struct json_object **object, const char *name, enum sli sli)
 static struct json_object *spread(const struct backtest_spread *values)
 {
     struct json_object *object = json_object_new_object();
-    cli_add(&object, "p5", real(values->low));
-    cli_add(&object, "median", real(values->median));
-    cli_add(&object, "p95", real(values->high));
+    cli_add(&object, "p5", spec_write_real(values->low));
+    cli_add(&object, "median", spec_write_real(values->median));
+    cli_add(&object, "p95", spec_write_real(values->high));
     return object;
 }
 
@@ -96,13 +83,13 @@ static struct json_object *setup(const struct backtest *backtest)
     }
     cli_add(&object, "the_canary_is", recordings);
     cli_add(&object, "arrivals", text_or_null(backtest->arrivals));
-    cli_add(&object, "requests_per_second", real(of->traffic.rps));
+    cli_add(&object, "requests_per_second", spec_write_real(of->traffic.rps));
     cli_add(&object, "as_recorded", json_object_new_boolean(of->traffic.as_recorded));
     cli_add(&object, "in_order", json_object_new_boolean(of->traffic.in_order));
     cli_add(&object, "fix", json_object_new_boolean(of->fix));
     cli_add(&object, "until_s", whole(of->until_s));
     cli_add(&object, "settle_s", whole(of->settle_s));
-    cli_add(&object, "apply_s", real(of->apply_s));
+    cli_add(&object, "apply_s", spec_write_real(of->apply_s));
     for (int i = 0; i < SLI_COUNT && left_out != NULL; i++) {
         if ((backtest->left_out >> i & 1) != 0) {
             json_object_array_add(left_out, text_or_null(sli_name((enum sli)i)));
@@ -152,31 +139,18 @@ static struct json_object *summary(const struct backtest_summary *of)
     return object;
 }
 
-#define ADD_int(name)  cli_add(&object, #name, whole(of->name));
-#define ADD_num(name)  cli_add(&object, #name, real(of->name));
-#define ADD_bool(name) cli_add(&object, #name, json_object_new_boolean(of->name));
-
-static struct json_object *inputs(const struct snapshot *of)
-{
-    struct json_object *object = json_object_new_object();
-#define X(type, name) ADD_##type(name)
-    SNAPSHOT_TABLE(X)
-#undef X
-    return object;
-}
-
 static struct json_object *decision(const struct backtest *backtest, const struct backtest_decision *of)
 {
     struct json_object *object = json_object_new_object();
     char sentence[BACKTEST_SENTENCE_MAX];
     const struct offline_decision *made = &of->decision;
-    cli_add(&object, "at_s", real(of->at_s));
+    cli_add(&object, "at_s", spec_write_real(of->at_s));
     cli_add(&object, "rule", text_or_null(made->rule->id));
     cli_add(&object, "phase", text_or_null(phase_name(made->phase)));
     cli_add(&object, "step", whole(made->step));
     cli_add(&object, "weight", whole(made->weight));
     cli_add(&object, "says", text_or_null(backtest_sentence(&backtest->setup, made, sentence)));
-    cli_add(&object, "inputs", inputs(&made->snapshot));
+    cli_add(&object, "inputs", spec_write_inputs(&made->snapshot));
     return object;
 }
 
@@ -197,9 +171,9 @@ static struct json_object *guardrails(const struct backtest *backtest, const str
         cli_add(&one, "verdict", text_or_null(verdict_name(of->sli[i].verdict)));
         cli_add(&one, "canary", canary);
         cli_add(&one, "stable", stable);
-        cli_add(&one, "log_relative", real(of->sli[i].relative));
-        cli_add(&one, "log_absolute", real(of->sli[i].absolute));
-        cli_add(&one, "log_noninferiority", real(of->sli[i].proof));
+        cli_add(&one, "log_relative", spec_write_real(of->sli[i].relative));
+        cli_add(&one, "log_absolute", spec_write_real(of->sli[i].absolute));
+        cli_add(&one, "log_noninferiority", spec_write_real(of->sli[i].proof));
         cli_add(&object, sli_name((enum sli)i), one);
     }
     return object;
@@ -214,17 +188,17 @@ static struct json_object *result(const struct backtest *backtest, const struct 
     add_sli(&object, "guardrail", of->lead);
     cli_add(&object, "step", whole(of->step));
     cli_add(&object, "unproven", json_object_new_boolean(of->unproven));
-    cli_add(&object, "after_s", real(of->at_s));
-    cli_add(&object, "seen_s", real(of->seen_s));
+    cli_add(&object, "after_s", spec_write_real(of->at_s));
+    cli_add(&object, "seen_s", spec_write_real(of->seen_s));
     cli_add(&object, "canary_requests", whole(of->canary));
     cli_add(&object, "canary_counted", whole(of->counted));
     cli_add(&object, "canary_bad", whole(of->canary_bad));
     cli_add(&object, "stable_requests", whole(of->stable));
     cli_add(&object, "stable_bad", whole(of->stable_bad));
-    cli_add(&object, "users_worse_off", real(of->harm));
-    cli_add(&object, "log_g_rel", real(of->log_g_rel));
-    cli_add(&object, "log_g_all", real(of->log_g_all));
-    cli_add(&object, "log_noninferiority_threshold", real(of->proof_needed));
+    cli_add(&object, "users_worse_off", spec_write_real(of->harm));
+    cli_add(&object, "log_g_rel", spec_write_real(of->log_g_rel));
+    cli_add(&object, "log_g_all", spec_write_real(of->log_g_all));
+    cli_add(&object, "log_noninferiority_threshold", spec_write_real(of->proof_needed));
     cli_add(&object, "guardrails", guardrails(backtest, of));
     for (size_t i = 0; i < of->decisions && decisions != NULL; i++) {
         json_object_array_add(decisions, decision(backtest, &of->decision[i]));

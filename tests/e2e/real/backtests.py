@@ -202,8 +202,10 @@ def all_rows():
                                         ("nab_kpi", "kpi.csv", "in_anomaly_window", 30)):
         made = [incidents(folder, name, one, marked, 20, point, 4) for one in sorted({r["series"] for r in rows(folder, name)})]
         made = [outcomes for outcomes in made if sum(o["error"] for o in outcomes) >= 200]
-        yield row(f"{folder}: incidents of {len(made)} series of {name} in both arms, each series by itself", folder, made, "service",
-                  "service", {"error": {"objective": 98}}, "no blame", words=("--in-order",))
+        for holdback in ("2%", "20%"):
+            yield row(f"{folder}: incidents of {len(made)} series of {name} in both arms, each series by itself; "
+                      f"a holdback of {holdback[:-1]} %", folder, made, "service", "service", {"error": {"objective": 98}}, "no blame",
+                      words=("--in-order",), policy={"holdback": holdback})
 
 
 # --- running ------------------------------------------------------------------------------------------------------------------
