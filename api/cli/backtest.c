@@ -280,8 +280,8 @@ static int set_traffic(struct work *work)
 {
     struct backtest *backtest = &work->backtest;
     struct backtest_setup *setup = &backtest->setup;
-    int32_t stable, canary;
-    uint32_t watched;
+    int32_t stable = -1, canary = -1;
+    uint32_t watched = 0;
     struct fault fault = {0};
     backtest->outcomes_path = args_get(work->args, "outcomes");
     int code = read_outcomes(work, backtest->outcomes_path, &work->outcomes);

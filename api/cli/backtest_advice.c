@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { WRAP = 100, SAY_MAX = 768, FINDINGS_MAX = 64, FINDINGS_SHOWN = 5 };
+enum { WRAP = 100, SAY_MAX = 768, WRAPPED_MAX = 4 * SAY_MAX, FINDINGS_MAX = 64, FINDINGS_SHOWN = 5 };
 
 /* One paragraph, marked and wrapped. */
 __attribute__((format(printf, 2, 3))) static void say(struct text *out, const char *format, ...)
@@ -31,7 +31,7 @@ __attribute__((format(printf, 2, 3))) static void advise(struct text *out, const
     char line[SAY_MAX];
     struct text wrapped;
     va_list arguments;
-    text_init(&wrapped, 4 * SAY_MAX);
+    text_init(&wrapped, WRAPPED_MAX);
     va_start(arguments, format);
     int used = vsnprintf(line, sizeof line, format, arguments);
     va_end(arguments);

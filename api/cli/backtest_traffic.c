@@ -200,7 +200,7 @@ enum status traffic_as_recorded(struct backtest_traffic *traffic, const char *na
     size_t most = traffic->stable.count + traffic->canary.count;
     struct timed *rows = calloc(most, sizeof *rows);
     traffic->arrival = calloc(most, sizeof *traffic->arrival);
-    traffic->recorded = calloc(most, sizeof *traffic->recorded);
+    traffic->recorded = calloc(most, sizeof(const struct outcome *));
     traffic->of_canary = calloc(most, sizeof *traffic->of_canary);
     enum status status =
         rows != NULL && traffic->arrival != NULL && traffic->recorded != NULL && traffic->of_canary != NULL

@@ -359,7 +359,7 @@ static enum status read_header(struct reader *reader, const struct csv *csv, int
 
 static enum status read_csv(struct reader *reader, const char *data, size_t length)
 {
-    int column[CSV_COLUMNS_MAX];
+    int column[CSV_COLUMNS_MAX] = {0};
     struct csv csv;
     struct fault fault = {0};
     enum status status = csv_parse(data, length, &csv, &fault);
