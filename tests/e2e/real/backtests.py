@@ -260,7 +260,7 @@ def ended(results):
 
 def cell(spread):
     def number(x):
-        return f"{x:.0f}"
+        return f"{round(x) or 0:.0f}"  # no minus zero
     if spread["p5"] == spread["p95"]:
         return number(spread["median"])
     return f"{number(spread['median'])} ({number(spread['p5'])} to {number(spread['p95'])})"
