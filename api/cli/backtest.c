@@ -16,6 +16,7 @@ enum {
     SEEDS_MAX = 100000,
     SETTLE_S = 3, /* SERIN_SETTLE_MS */
     UNTIL_DEFAULT_S = 6 * 3600,
+    UNTIL_LIKE_S = 86400, /* however long the arrivals last, unless --until says more */
     UNTIL_MAX_S = 366 * 86400,
     RPS_MAX = 100000
 };
@@ -373,18 +374,20 @@ static int check_options(struct work *work)
 
 static void set_until(struct backtest_setup *setup)
 {
+    int64_t longest = 0;
     if (setup->until_s > 0) {
         return;
     }
-    int64_t longest = 0;
     for (int i = 0; i < SLI_COUNT; i++) {
         const struct guardrail *guardrail = &setup->spec.policy.guardrail[i];
         longest = guardrail->used && guardrail->maturity_s > longest ? guardrail->maturity_s : longest;
     }
-    /* what is admitted last is still counted */
-    setup->until_s = setup->traffic.arrival != NULL
-                         ? (int64_t)ceil(setup->traffic.span_s) + longest + setup->settle_s + 2
-                         : UNTIL_DEFAULT_S;
+    setup->until_s = UNTIL_DEFAULT_S;
+    if (setup->traffic.arrival != NULL) {
+        double span = setup->traffic.span_s < UNTIL_LIKE_S ? setup->traffic.span_s : UNTIL_LIKE_S;
+        /* what is admitted last is still counted */
+        setup->until_s = (int64_t)ceil(span) + longest + setup->settle_s + 2;
+    }
 }
 
 static enum status run_all(struct work *work, struct fault *fault)
@@ -467,7 +470,8 @@ static const struct args_option backtest_options[] = {
     {"seeds", 0, ARGS_VALUE, "N", "how many rollouts (100)"},
     {"seed", 0, ARGS_VALUE, "N", "the first seed (1)"},
     {"show", 0, ARGS_VALUE, "SEED", "which rollout to show step by step; else a typical one"},
-    {"until", 0, ARGS_VALUE, "DURATION", "how long to look; else as long as the arrivals, or 6h with --rps"},
+    {"until", 0, ARGS_VALUE, "DURATION",
+     "how long to look; else as long as the arrivals, at most 24h, or 6h with --rps"},
     {"apply", 0, ARGS_VALUE, "DURATION", "from a decision to the gateways (1s)"},
     {"fix", 0, ARGS_FLAG, NULL, "the rollout mends a broken stable, as with rollout start --fix"},
     {"ignore", 0, ARGS_MANY, "COLUMN", "leave out a column of the outcomes"},

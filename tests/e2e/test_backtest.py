@@ -110,6 +110,15 @@ def test_outcomes_may_be_json_lines_from_standard_input():
     assert one["results"] == two["results"]
 
 
+def test_arrivals_of_years_are_looked_at_for_a_day(tmp_path):
+    outcomes = write(tmp_path, "o.csv", "release,arrival,refusal\nv1,2020-01-01T00:00:00Z,0\nv2,2020-01-01T00:00:01Z,0\n"
+                     "v1,2025-06-01T00:00:00Z,0\nv2,2025-06-01T00:00:01Z,1\n")
+    for words in (("--as-recorded",), ("--seeds", "2")):
+        whole = json.loads(run("--outcomes", outcomes, "--policy", POLICY, "--stable", "v1", "--canary", "v2", "--json", *words).stdout)
+        assert 86400 <= whole["setup"]["until_s"] < 86500
+        assert {r["rule"] for r in whole["results"]} == {"step.deadline"}
+
+
 def test_an_objective_without_data_is_left_out_and_said(tmp_path):
     outcomes = write(tmp_path, "o.csv", "release,refusal\n" + "v1,0\nv2,0\n" * 50 + "v1,1\n")
     report = run("--outcomes", outcomes, "--policy", POLICY, "--stable", "v1", "--canary", "v2", "--rps", "20", "--seeds", "2").stdout
