@@ -57,7 +57,7 @@ foreach(room base decision spec store rollout sources notify reconcile http cont
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/unit/${room}_*.c)
   if(sources AND TARGET serin_${room})
     serin_rooms_seen(${room} seen)
-    serin_test(NAME unit_${room} SOURCES ${sources} SEES ${seen} LINKS PkgConfig::CURL)
+    serin_test(NAME unit_${room} SOURCES ${sources} SEES ${seen} LINKS PkgConfig::CURL TIMEOUT 300)
   endif()
 endforeach()
 

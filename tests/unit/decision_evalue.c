@@ -71,18 +71,130 @@ static double ratio_expected(int n_c, int n_b, int bad, double odds, double alt,
 
 Test(decision_evalue, relative_holds_under_its_null, .timeout = 20)
 {
-    static const double tolerances[] = {1.0, 1.1, 1.5, 3.0};
+    static const double tolerances[] = {1.0, 1.1, 1.25, 1.5, 3.0};
     double most = 0;
     for (int n_c = 1; n_c <= 12; n_c++)
         for (int n_b = 1; n_b <= 18; n_b++)
             for (int bad = 0; bad <= n_c + n_b; bad++)
-                for (int i = 0; i < 4; i++) {
+                for (int i = 0; i < 5; i++) {
                     most = fmax(most, relative_expected(n_c, n_b, bad, tolerances[i], tolerances[i]));
                     most = fmax(most, relative_expected(n_c, n_b, bad, 0.3 * tolerances[i], tolerances[i]));
                 }
     cr_expect_leq(most, none_above, "%.12f", most);
-    double beyond = relative_expected(12, 18, 8, 1.3 * 1.1, 1.1);
-    cr_expect_gt(beyond, 1, "the control proves nothing: %.6f", beyond);
+    for (int i = 0; i < 5; i++) {
+        /* the bound of the mean is wider at a wide tolerance */
+        double beyond = relative_expected(12, 18, 8, (i < 3 ? 1.3 : 2) * tolerances[i], tolerances[i]);
+        cr_expect_gt(beyond, 1, "the control at %g proves nothing: %.6f", tolerances[i], beyond);
+    }
+}
+
+/* Two strata, each within the tolerance: E of the product of their e-values, and of the e-value of their sum.
+ */
+static void strata_expected(const int n[2][2], const int bad[2], double odds, double tolerance,
+                            double *product, double *pooled)
+{
+    double p[2][N_MAX], sum[2][EVIDENCE_GRID] = {{0}};
+    for (int s = 0; s < 2; s++)
+        hypergeometric(n[s][0], n[s][1], bad[s], odds, p[s]);
+    for (int x = 0; x <= n[0][0]; x++)
+        for (int y = 0; y <= n[1][0]; y++) {
+            if (p[0][x] <= 0 || p[1][y] <= 0)
+                continue;
+            struct bench bench;
+            struct block block = {.sli = SLI_REFUSAL, .length_s = 1, .weight = 500};
+            block.counts.strata = 2;
+            block.counts.stratum[0] = (struct counts){n[0][0], x, n[0][1], bad[0] - x};
+            block.counts.stratum[1] = (struct counts){n[1][0], y, n[1][1], bad[1] - y};
+            for (int together = 0; together < 2; together++) {
+                bench_init(&bench, 1, 500, 1);
+                bench.policy.guardrail[SLI_REFUSAL].cap = 1000;
+                bench.policy.guardrail[SLI_REFUSAL].tolerance = tolerance;
+                if (together)
+                    block.counts = sli_counts_of(sli_counts_total(&block.counts));
+                evidence_block(&bench.evidence, &bench.policy, &bench.plan, &block);
+                for (int j = 0; j < EVIDENCE_GRID;
+                     j++) /* half of the prior mass is invested in the first block */
+                    sum[together][j] += p[0][x] * p[1][y] * 2 * exp(bench.evidence.sli[0].relative.log_m[j]);
+            }
+        }
+    *product = *pooled = 0;
+    for (int j = 0; j < EVIDENCE_GRID; j++) {
+        *product = fmax(*product, sum[0][j]);
+        *pooled = fmax(*pooled, sum[1][j]);
+    }
+}
+
+Test(decision_evalue, strata_multiply_under_their_null, .timeout = 20)
+{
+    /* canary has more of the stratum that is bad more often, then less */
+    static const int sizes[4][2][2] = {
+        {{2, 8}, {8, 2}}, {{8, 2}, {2, 8}}, {{5, 5}, {5, 5}}, {{1, 9}, {3, 0}}};
+    static const double tolerances[] = {1.0, 1.1, 1.25};
+    double most = 0, alone, pooled, simpson = 0;
+    for (int size = 0; size < 4; size++)
+        for (int one = 0; one <= 10; one++)
+            for (int two = 0; two <= (size == 3 ? 3 : 10); two += 2)
+                for (int i = 0; i < 3; i++) {
+                    strata_expected(sizes[size], (int[]){one, two}, tolerances[i], tolerances[i], &alone,
+                                    &pooled);
+                    most = fmax(most, alone);
+                    simpson = fmax(simpson, pooled);
+                }
+    cr_expect_leq(most, none_above, "%.12f", most);
+    cr_expect_gt(simpson, 2, "pooled counts would not hold it: %.6f", simpson);
+    strata_expected(sizes[2], (int[]){4, 4}, 1.3 * 1.1, 1.1, &alone, &pooled);
+    cr_expect_gt(alone, 1, "the control proves nothing: %.6f", alone);
+}
+
+/* E of the component's e-value, where canary's share of n admissions is `share`. The first block invests half
+   of the prior mass; the cap only takes away. */
+static double split_expected(int n, double share, double w_lo, double w_hi, bool keyed, int component)
+{
+    double p[N_MAX], sum = 0;
+    binomial(n, share, p);
+    for (int n_c = 0; n_c <= n; n_c++) {
+        struct split split;
+        struct split_block block = {.n_c = n_c, .n = n, .w_lo = w_lo, .w_hi = w_hi};
+        split_init(&split, 5);
+        split_update(&split, &block, keyed, 1);
+        sum += p[n_c] * 2 * exp(split.log_m[component]);
+    }
+    return sum;
+}
+
+static double with_odds(double w, double factor)
+{
+    double odds = factor * w / (1 - w);
+    return odds / (1 + odds);
+}
+
+Test(decision_evalue, split_holds_inside_its_band)
+{
+    static const int sizes[] = {1, 6, 30};
+    static const double lows[] = {.01, .05, .5, .9}, widths[] = {1, 1.1};
+    enum { UP, DOWN = SPLIT_GRID / 2 };
+    double most = 0, above = 0, below = 0;
+    for (int i = 0; i < 3 * 4 * 2 * 2; i++) {
+        int n = sizes[i % 3];
+        double lo = lows[i / 3 % 4], hi = fmin(.99, lo * widths[i / 12 % 2]),
+               band = i / 24 == 0 ? 1.05 : 1.25;
+        bool keyed = i / 24 == 1;
+        for (int j = 0; j < SPLIT_GRID; j++) {
+            most = fmax(most, split_expected(n, with_odds(lo, 1 / band), lo, hi, keyed, j));
+            most = fmax(most, split_expected(n, with_odds(hi, band), lo, hi, keyed, j));
+            most = fmax(most, split_expected(n, (lo + hi) / 2, lo, hi, keyed, j));
+        }
+        if (n == 6 && lo > .02 && lo < .6) { /* small enough for the cap to take nothing from r = 1.2 */
+            double up = split_expected(n, with_odds(hi, 1.1 * band), lo, hi, keyed, UP),
+                   down = split_expected(n, with_odds(lo, 1 / (1.1 * band)), lo, hi, keyed, DOWN);
+            cr_expect_gt(up, 1, "the control proves nothing: %.9f", up);
+            cr_expect_gt(down, 1, "the control proves nothing: %.9f", down);
+            above++;
+            below++;
+        }
+    }
+    cr_expect_leq(most, none_above, "%.12f", most);
+    cr_expect(above > 4 && below > 4);
 }
 
 Test(decision_evalue, ni_ratio_holds_under_its_null, .timeout = 20)
