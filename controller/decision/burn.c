@@ -4,6 +4,8 @@
 #include <math.h>
 
 static const double usable = 0.5, edge_s = 1e-9;
+static const double bucket_max =
+    9007199254740992.0; /* no rollout lasts so long; a wrong time must do no harm */
 
 double burn_factor_max(double budget_rate)
 {
@@ -43,7 +45,7 @@ static double width_s(const struct burn_window *window)
 static int64_t bucket_of(const struct burn_window *window, double end_s)
 {
     double at = ceil((end_s - edge_s) / width_s(window)) - 1;
-    return at > 0 ? (int64_t)at : 0;
+    return at > 0 ? (int64_t)(at < bucket_max ? at : bucket_max) : 0;
 }
 
 void burn_add(struct burn_ring *ring, const struct burn_window *window, double start_s, double end_s,

@@ -69,6 +69,13 @@ static void int32(struct codec *codec, int32_t *x)
     memcpy(x, &bits, sizeof bits);
 }
 
+/* How often something was so: it goes on counting without overflow. */
+static void counter(struct codec *codec, int64_t *x)
+{
+    int64(codec, x);
+    codec->bad |= *x < 0 || *x > INT64_MAX / 2;
+}
+
 static void truth(struct codec *codec, bool *x)
 {
     uint64_t value = word(codec, *x, 1);
@@ -206,14 +213,16 @@ static void sli_fields(struct codec *codec, struct sli_evidence *x)
     truth(codec, &x->sick_before);
     int32(codec, &x->weight);
     int32(codec, &x->step);
+    codec->bad |= x->step < -1 || x->step > INT32_MAX / 2;
     int32(codec, &x->weight_next);
     number(codec, &x->weight_seen);
     counts(codec, &x->total);
     counts(codec, &x->coverage_total);
     counts(codec, &x->step_total);
     number(codec, &x->last_tick);
-    int64(codec, &x->invalid_ticks);
+    counter(codec, &x->invalid_ticks);
     int64(codec, &x->rows_dropped);
+    codec->bad |= x->rows_dropped < 0;
     truth(codec, &x->failed);
 }
 
@@ -223,6 +232,7 @@ static void split_fields(struct codec *codec, struct split_watch *x)
         logarithm(codec, &x->split.log_m[j]);
     mass(codec, &x->split.mass);
     int32(codec, &x->split.planned_weights);
+    codec->bad |= x->split.planned_weights < 1;
     number(codec, &x->block_start);
     number(codec, &x->last_tick);
     int64(codec, &x->n_c);
@@ -234,7 +244,7 @@ static void split_fields(struct codec *codec, struct split_watch *x)
     number(codec, &x->raise_seen);
     truth(codec, &x->crossed);
     truth(codec, &x->uncovered);
-    int64(codec, &x->blocks);
+    counter(codec, &x->blocks);
     number(codec, &x->share);
 }
 

@@ -211,3 +211,22 @@ Test(decision_burn, sums_stop_at_the_end_of_their_range)
     cr_expect_not(burns(&ring, 5), "5 s of 300 s");
     cr_expect(burns(&ring, 30));
 }
+
+/* A time that cannot be (a clock that went wrong, bytes that are not ours) is no undefined number of a
+ * bucket. */
+Test(decision_burn, times_beyond_all_use_do_no_harm)
+{
+    const double times[] = {1e12, 1e19, 1e300};
+    for (int i = 0; i < 3; i++) {
+        struct burn_ring ring;
+        burn_init(&ring);
+        blocks(&ring, 0, 600, 100, 100);
+        cr_expect_not(burns(&ring, times[i]));
+        burn_add(&ring, &fast, times[i], times[i] + 5, 100, 100);
+        cr_expect(ring.newest > 0 && ring.newest <= (int64_t)1 << 53, "at %g", times[i]);
+        int64_t n = 0;
+        for (int b = 0; b < BURN_BUCKETS; b++)
+            n += ring.n[b];
+        cr_expect_eq(n, 100, "at %g: only the newest is kept", times[i]);
+    }
+}

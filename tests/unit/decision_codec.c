@@ -68,7 +68,7 @@ static void random_split(struct dice *dice, struct split_watch *watch)
     random_numbers(dice, &watch->split.mass.origin, 1);
     random_numbers(dice, &watch->split.mass.t_prev, 1);
     watch->split.mass.steps_left = (int32_t)(uint32_t)dice_bits(dice);
-    watch->split.planned_weights = (int32_t)(uint32_t)dice_bits(dice);
+    watch->split.planned_weights = 1 + (int32_t)dice_below(dice, INT32_MAX);
     double *const numbers[] = {&watch->block_start, &watch->last_tick,  &watch->w_lo,
                                &watch->w_hi,        &watch->raise_seen, &watch->share};
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
@@ -78,7 +78,7 @@ static void random_split(struct dice *dice, struct split_watch *watch)
     watch->new_step = coin(dice);
     watch->crossed = coin(dice);
     watch->uncovered = coin(dice);
-    watch->blocks = (int64_t)dice_bits(dice);
+    watch->blocks = (int64_t)(dice_bits(dice) >> 2);
 }
 
 static void random_sli(struct dice *dice, struct sli_evidence *sli, int32_t weights)
@@ -113,10 +113,10 @@ static void random_sli(struct dice *dice, struct sli_evidence *sli, int32_t weig
     sli->total = random_counts(dice);
     sli->step_total = random_counts(dice);
     sli->weight = (int32_t)(uint32_t)dice_bits(dice);
-    sli->step = (int32_t)(uint32_t)dice_bits(dice);
+    sli->step = (int32_t)(dice_bits(dice) >> 34) - 1;
     sli->weight_next = (int32_t)dice_below(dice, weights + 1);
-    sli->invalid_ticks = (int64_t)dice_bits(dice);
-    sli->rows_dropped = (int64_t)dice_bits(dice);
+    sli->invalid_ticks = (int64_t)(dice_bits(dice) >> 2);
+    sli->rows_dropped = (int64_t)(dice_bits(dice) >> 1);
 }
 
 static void random_evidence(struct dice *dice, struct evidence *evidence)
@@ -215,7 +215,7 @@ Test(decision_codec, counts_and_choices_that_cannot_be_are_refused)
     static unsigned char bytes[EVIDENCE_CODEC_MAX];
     struct dice dice = dice_seeded(5);
     struct evidence evidence, back;
-    for (int i = 0; i < 11; i++) {
+    for (int i = 0; i < 17; i++) {
         random_evidence(&dice, &evidence);
         evidence.weights = evidence.weights > 0 ? evidence.weights : 1;
         switch (i) {
@@ -251,6 +251,24 @@ Test(decision_codec, counts_and_choices_that_cannot_be_are_refused)
             break;
         case 9:
             evidence.split.n_c = evidence.split.n + 1;
+            break;
+        case 10: /* the next step, tick or block would overflow */
+            evidence.sli[4].step = INT32_MAX;
+            break;
+        case 11:
+            evidence.sli[4].step = -2;
+            break;
+        case 12:
+            evidence.sli[4].invalid_ticks = INT64_MAX;
+            break;
+        case 13:
+            evidence.sli[4].rows_dropped = -1;
+            break;
+        case 14:
+            evidence.split.blocks = INT64_MAX;
+            break;
+        case 15:
+            evidence.split.split.planned_weights = 0;
             break;
         default:
             evidence.latched.reason = (enum judgement_reason)100;
