@@ -72,9 +72,10 @@ uint32_t evidence_burning(const struct evidence *evidence, const struct policy *
 {
     const struct sli_evidence *sli = &evidence->sli[id];
     uint32_t burning = 0;
+    /* the windows end where this SLI's counts do: with a long deadline they mature long after the others' */
     for (int i = 0; i < BURN_WINDOWS; i++)
         if (policy->guardrail[id].used && !sli->sick &&
-            burn_now(&sli->burn[i], &policy->burn[i].window, evidence->now_s,
+            burn_now(&sli->burn[i], &policy->burn[i].window, sli->last_tick,
                      policy->guardrail[id].budget_rate))
             burning |= 1u << i;
     return burning;

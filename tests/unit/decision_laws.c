@@ -289,6 +289,8 @@ Test(decision_laws, a_million_steps_keep_them, .timeout = 120)
         check_weight(&world);
         cr_assert_eq(failed & ~world.failed, 0u, "law 6");
         cr_assert(!before.unproven || world.course.unproven, "what is unproven stays so");
+        cr_assert(!(decision.rule->effects & EFFECT_UNPROVEN) || world.course.unproven,
+                  "law 3: %s is not marked", decision.rule->id);
         cr_assert_eq(before.alarmed & ~world.course.alarmed, 0u, "what was acted on is forgotten");
         if (verb == VERB_TICK && world.course.weight > before.weight)
             cr_assert(world.course.step == before.step + 1 || !before.has_stable ||

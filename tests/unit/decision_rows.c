@@ -61,6 +61,25 @@ Test(decision_rows, a_burn_of_canary_alone_rolls_back)
         expect(go(&bench, t, fine, fine, 3, true), JUDGE_ROLLBACK, REASON_BURN, B, t);
 }
 
+/* An SLI with a long deadline is counted long after the others; its windows end where its own counts do. */
+Test(decision_rows, a_burn_is_seen_however_late_an_sli_matures)
+{
+    for (double lag = 0; lag <= 300; lag += 50) {
+        struct bench bench;
+        struct judgement judgement = {.action = JUDGE_CONTINUE};
+        two(&bench, 1000, ACTION_ROLLBACK);
+        double t = 0;
+        for (; judgement.action == JUDGE_CONTINUE && t < 900; t += 5) {
+            bench_tick(&bench, A, t, fine, false);
+            if (t >= lag)
+                bench_tick(&bench, B, t - lag, burning, false);
+            judgement = evidence_judge(&bench.evidence, &bench.policy, 0, false);
+        }
+        expect(judgement, JUDGE_ROLLBACK, REASON_BURN, B, t);
+        cr_expect(t - lag <= 60, "lag %g: %g", lag, t);
+    }
+}
+
 /* Stable is not seen: the burn holds until attr_wait is over. */
 Test(decision_rows, a_burn_waits_for_stables_side)
 {
@@ -134,6 +153,21 @@ Test(decision_rows, only_what_is_meant_to_rolls_back)
     expect(evidence_judge(&bench.evidence, &bench.policy, 0, false), JUDGE_ROLLBACK, REASON_BURN, A, 300);
     bench.policy.guardrail[A].used = false;
     cr_expect_eq(evidence_burning(&bench.evidence, &bench.policy, A), 0u, "not used");
+}
+
+/* A window does what its rule says, and never more than its guardrail may. */
+Test(decision_rows, a_window_does_no_more_than_its_guardrail)
+{
+    struct bench bench;
+    static const enum guardrail_action weaker[3][3] = {{ACTION_ROLLBACK, ACTION_PAUSE, ACTION_NOTIFY},
+                                                       {ACTION_PAUSE, ACTION_PAUSE, ACTION_NOTIFY},
+                                                       {ACTION_NOTIFY, ACTION_NOTIFY, ACTION_NOTIFY}};
+    for (int own = 0; own < 3; own++)
+        for (int asked = 0; asked < 3; asked++) {
+            two(&bench, 1000, (enum guardrail_action)asked);
+            bench.policy.guardrail[A].action = (enum guardrail_action)own;
+            cr_expect_eq(policy_burn_action(&bench.policy, A, 1), weaker[own][asked], "%d, %d", own, asked);
+        }
 }
 
 /* What is worse than stable is said before what burns; a ceiling too. */
