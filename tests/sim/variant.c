@@ -16,7 +16,7 @@ void variant_begin(struct variant_lane *lane)
     lane->t_prev = lane->origin = -1;
 }
 
-/* ln P(k_c | K) when the odds ratio is `odds`, less a constant of the block: Fisher's noncentral
+/* ln P(k_c | K) when the odds ratio is `odds`: Fisher's noncentral
    hypergeometric law, by the ratios of neighbouring terms. */
 static double log_share(const struct counts *counts, double odds)
 {
