@@ -117,6 +117,14 @@ void evidence_weight_applied(struct evidence *evidence, double at_s)
         evidence->weight[evidence->weights - 1].applied = at_s;
 }
 
+void evidence_lease_gap(struct evidence *evidence, double from_s, double to_s)
+{
+    struct split_watch *watch = &evidence->split;
+    bool open = watch->gap_to > watch->last_tick;
+    watch->gap_from = open && watch->gap_from < from_s ? watch->gap_from : from_s;
+    watch->gap_to = to_s;
+}
+
 void evidence_weight_range(const struct evidence *evidence, double from_s, double to_s, int32_t *lo,
                            int32_t *hi)
 {
@@ -129,8 +137,10 @@ void evidence_weight_range(const struct evidence *evidence, double from_s, doubl
         *lo = *lo < 0 || weight < *lo ? weight : *lo;
         *hi = weight > *hi ? weight : *hi;
         if (change != NULL && change->applied >= 0 && change->applied <= from_s)
-            return; /* whatever was before is in use no more */
+            break; /* whatever was before is in use no more */
     }
+    if (evidence->split.gap_from < to_s && from_s < evidence->split.gap_to)
+        *lo = 0;
 }
 
 /* The next change was made by t_s. */

@@ -139,8 +139,13 @@ void evidence_weight(struct evidence *evidence, double at_s, int32_t weight, boo
 
 /* The newest change is known to be applied by every gateway, since at_s (s since the rollout began). */
 void evidence_weight_applied(struct evidence *evidence, double at_s);
+/* From from_s until to_s (s since the rollout began) nobody renewed the lease on canary weight: gateways may
+   have gone to stable by themselves. A later gap takes the place of one whose admissions have all been given.
+ */
+void evidence_lease_gap(struct evidence *evidence, double from_s, double to_s);
 /* Smallest and largest weight (1/10,000) that some gateway may have used between from_s and to_s: a weight
-   may be in use from when it was written until a later one is known to be applied. */
+   may be in use from when it was written until a later one is known to be applied, and none during a gap of
+   the lease. */
 void evidence_weight_range(const struct evidence *evidence, double from_s, double to_s, int32_t *lo,
                            int32_t *hi);
 

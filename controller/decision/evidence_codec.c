@@ -241,6 +241,8 @@ static void split_fields(struct codec *codec, struct split_watch *x)
     number(codec, &x->w_lo);
     number(codec, &x->w_hi);
     truth(codec, &x->new_step);
+    number(codec, &x->gap_from);
+    number(codec, &x->gap_to);
     number(codec, &x->raise_seen);
     truth(codec, &x->crossed);
     truth(codec, &x->uncovered);

@@ -20,6 +20,7 @@ void split_watch_init(struct split_watch *watch, int32_t planned_weights)
     memset(watch, 0, sizeof *watch);
     split_init(&watch->split, planned_weights);
     watch->block_start = watch->last_tick = watch->raise_seen = watch->share = -1;
+    watch->gap_from = watch->gap_to = -1;
 }
 
 double split_update(struct split *split, const struct split_block *block, bool keyed, double eta)

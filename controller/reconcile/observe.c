@@ -4,6 +4,7 @@
 
 #include "reconcile/scrape.h"
 #include "reconcile/ticks.h"
+#include "rollout/change.h"
 #include "store/cohorts.h"
 
 #include <math.h>
@@ -33,25 +34,26 @@ static int64_t settle_s(const struct rollout_state *state)
     return (int64_t)ceil((double)settle_ms / 1000.0 * state->world.clock_rate);
 }
 
-/* The first second that some guardrail has not yet counted, and the end of what is mature for any. */
+/* The first second that some guardrail has not yet counted, and the end of what is mature for any. How far
+   apart the guardrails' maturities are does not count towards the limit: the youngest must not starve behind
+   the oldest. */
 static void span(const struct rollout_state *state, int64_t now_s, int64_t *from, int64_t *to)
 {
-    int64_t base = state_base_s(state), shortest = INT64_MAX;
+    int64_t base = state_base_s(state), shortest = INT64_MAX, longest = 0;
     *from = INT64_MAX;
     for (int i = 0; i < SLI_COUNT; i++) {
         const struct guardrail *guardrail = &state->spec.policy.guardrail[i];
         if (!guardrail->used)
             continue;
         int64_t next = ticks_next(state, (enum sli)i);
-        if (next < *from)
-            *from = next;
-        if (guardrail->maturity_s < shortest)
-            shortest = guardrail->maturity_s;
+        *from = next < *from ? next : *from;
+        shortest = guardrail->maturity_s < shortest ? guardrail->maturity_s : shortest;
+        longest = guardrail->maturity_s > longest ? guardrail->maturity_s : longest;
     }
     *from = *from == INT64_MAX ? now_s : *from + base;
     *to = shortest == INT64_MAX ? now_s : now_s - shortest - settle_s(state);
-    if (*to > *from + BUCKETS_PER_TICK)
-        *to = *from + BUCKETS_PER_TICK;
+    if (longest > 0 && *to > *from + BUCKETS_PER_TICK + longest - shortest)
+        *to = *from + BUCKETS_PER_TICK + longest - shortest;
 }
 
 /* Adds one row to an SLI's counts of its second.
@@ -185,8 +187,9 @@ static enum status find_late(struct db *db, const struct rollout_state *state, i
     enum status status = cohorts_late(db, state->row.service, state->row.release, state->row.stable, from,
                                       settled - LATE_SETTLE_S, &found, fault);
     for (int i = 0; status == STATUS_OK && i < SLI_COUNT; i++)
-        if (state->spec.policy.guardrail[i].used && found.late[i] >= LATE_MIN &&
-            found.late[i] * 10 > found.bad[i] + found.late[i])
+        if (state->spec.policy.guardrail[i].used &&
+            !(sli_deadline((enum sli)i) && state->evidence.quality == QUALITY_COHORT) &&
+            found.late[i] >= LATE_MIN && found.late[i] * 10 > found.bad[i] + found.late[i])
             *late |= 1u << i;
     return status;
 }
@@ -235,9 +238,16 @@ static enum status observe_outcomes(struct db *db, struct observe_result *result
     return status;
 }
 
-/* Since when the gateways have the weight that was written last, for the split check. */
+/* For the split check: since when the gateways have the weight that was written last, and whether this loop
+   was away for so long that the lease on it may have run out. While it runs, more than half of the lease is
+   always left. */
 static void note_applied(struct rollout_state *state)
 {
+    double now_s = state_seconds(state, state->world.now),
+           seen_s = state_seconds(state, state->evidence.observed_at);
+    double leased_s = seen_s + (double)change_lease() / 2;
+    if (now_s > leased_s)
+        evidence_lease_gap(&state->evidence.evidence, leased_s, now_s);
     const struct route_row *route = &state->route;
     if (route->applied_at.us != 0 && strcmp(route->rollout, state->row.id) == 0)
         evidence_weight_applied(&state->evidence.evidence, state_seconds(state, route->applied_at));

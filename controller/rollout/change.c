@@ -56,7 +56,7 @@ static enum status write_route(struct db *db, struct rollout_state *state, const
     if (status != STATUS_OK)
         return status;
     state->route = route;
-    if (route.canary[0] != '\0') {
+    if (phase_live(decision->phase) && !state->bare) {
         evidence_weight(&state->evidence.evidence, state_seconds(state, state->world.now),
                         route.canary_weight, raised);
         /* the weight belongs to the evidence: it is stored here even when no tick stores it */

@@ -180,6 +180,54 @@ Test(rollout_checks, bad_outcomes_that_come_too_late_hold, .fini = close_world)
     free(id);
 }
 
+/* With admissions known, a deadline SLI counts a request without an outcome as bad at its deadline; that it
+   is known to be bad later adds nothing. */
+Test(rollout_checks, a_deadline_that_was_missed_is_not_late, .fini = close_world)
+{
+    open_world("{\"timeout\":{\"objective\":90,\"threshold\":\"2s\"}}",
+               "\"timeout\":{\"maturity\":\"2s\",\"budget_share\":0,\"tolerance\":10,\"ceiling\":null}", "");
+    char *id = begin();
+    for (int second = 2; second < 200; second++) {
+        world_sql(
+            &world,
+            "INSERT INTO observations (service, bucket_s, release, gateway, admissions, outcomes, "
+            "late_outcomes, n, k, "
+            "late, sums, summed) SELECT 'chat', %d, r.release, 'gw', r.n, r.n - 2, 2, "
+            "ARRAY[0,0,0,r.n - 2,0,0,0,0,0,0,0], '{0,0,0,0,0,0,0,0,0,0,0}', '{0,0,0,2,0,0,0,0,0,0,0}', "
+            "array_fill(0, '{6}'), array_fill(0, '{6}') FROM (VALUES ('v1', 95), ('v2', 5)) r (release, n)",
+            BEGINNING + second);
+        if (second % 5 != 0)
+            continue;
+        world_at(&world, second + 4);
+        world_gateway_applies(&world);
+        cr_assert_str_neq(world_tick(&world, id), "hold.late");
+    }
+    free(id);
+}
+
+/* In an outage of the loop the canary's lease runs out, and gateways go to stable by themselves: no wrong
+ * share. */
+Test(rollout_checks, a_lease_that_ran_out_in_an_outage_is_no_wrong_share, .fini = close_world)
+{
+    open_world(SLO_90, REFUSAL, "");
+    world_sql(&world, "UPDATE services SET sticky = 'none'");
+    char *id = begin();
+    const struct second both[] = {{"v1", "", 95, 1, 0, 0}, {"v2", "", 5, 0, 0, 0}};
+    const struct second alone[] = {{"v1", "", 100, 1, 0, 0}};
+    run(id, 2, 100, 5, both, 2, "");
+    for (int second = 100; second < 100 + 900 + 600; second++) /* 15 min of lease, and 10 min without one */
+        count(second, second < 1000 ? &both[0] : &alone[0]);
+    for (int second = 100; second < 1000; second++)
+        count(second, &both[1]);
+    for (int turn = 0; turn < 4; turn++) {
+        world_at(&world, 1604);
+        world_gateway_applies(&world);
+        cr_assert_str_neq(world_tick(&world, id), "hold.split", "%s", field(id, "reason"));
+    }
+    cr_expect_gt(atoi(world_text(&world, "SELECT count(*) FROM split_blocks WHERE w_lo = 0 AND n_c = 0")), 5);
+    free(id);
+}
+
 /* Refusals are 1 % of one class of requests and 20 % of another, in both releases; the canary gets more of
  * the other. */
 static const char *mixed(const char *strata, char *id_out[1])

@@ -69,8 +69,8 @@ static void random_split(struct dice *dice, struct split_watch *watch)
     random_numbers(dice, &watch->split.mass.t_prev, 1);
     watch->split.mass.steps_left = (int32_t)(uint32_t)dice_bits(dice);
     watch->split.planned_weights = 1 + (int32_t)dice_below(dice, INT32_MAX);
-    double *const numbers[] = {&watch->block_start, &watch->last_tick,  &watch->w_lo,
-                               &watch->w_hi,        &watch->raise_seen, &watch->share};
+    double *const numbers[] = {&watch->gap_from, &watch->gap_to, &watch->block_start, &watch->last_tick,
+                               &watch->w_lo,     &watch->w_hi,   &watch->raise_seen,  &watch->share};
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
         random_numbers(dice, numbers[i], 1);
     watch->n = (int64_t)(dice_bits(dice) >> 1);

@@ -1,4 +1,5 @@
-/* Overdispersion from two halves: chance gives about 1, noise of the halves more, and too little data nothing. */
+/* Overdispersion from two halves: chance gives about 1, noise of the halves more, and too little data
+ * nothing. */
 #include "decision_support.h"
 
 #include "decision/overdispersion.h"
@@ -6,7 +7,8 @@
 #include <criterion/criterion.h>
 #include <math.h>
 
-/* `blocks` of 100 requests, half in each half. `swing`: how far each half's rate moves by itself from block to block. */
+/* `blocks` of 100 requests, half in each half. `swing`: how far each half's rate moves by itself from block
+ * to block. */
 static struct overdispersion measure(uint64_t seed, int blocks, double swing)
 {
     struct dice dice = dice_seeded(seed);

@@ -82,8 +82,8 @@ static bool same_split(const struct split_watch *a, const struct split_watch *b)
            a->split.planned_weights == b->split.planned_weights && same(a->block_start, b->block_start) &&
            same(a->last_tick, b->last_tick) && a->n_c == b->n_c && a->n == b->n && same(a->w_lo, b->w_lo) &&
            same(a->w_hi, b->w_hi) && a->new_step == b->new_step && same(a->raise_seen, b->raise_seen) &&
-           a->crossed == b->crossed && a->uncovered == b->uncovered && a->blocks == b->blocks &&
-           same(a->share, b->share);
+           same(a->gap_from, b->gap_from) && same(a->gap_to, b->gap_to) && a->crossed == b->crossed &&
+           a->uncovered == b->uncovered && a->blocks == b->blocks && same(a->share, b->share);
 }
 
 static bool same_lane(const struct evidence_lane *a, const struct evidence_lane *b)
