@@ -17,6 +17,9 @@ def test_healthy_canary_is_proven_and_promoted(fast):
     first_release(client, "healthy")
     gateway = fast.gateway("healthy", {"v1": {"refusal": 0.02}, "v2": {"refusal": 0.02}}, rps=150).start()
     gateway_live(client, "healthy")
+    # a replica publishes a route within a second: what the first release was given may still be seen at first
+    wait_for("the route of v1 as stable", lambda: gateway.route and gateway.canary_weight() == 0)
+    gateway.seen.clear()
     rollout = ended(client, start(client, "healthy"))
     assert rollout["phase"] == "completed", rollout["reason"]
     assert rollout["rule"] in ("bake.done", "bake.time")
