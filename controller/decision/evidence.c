@@ -54,7 +54,7 @@ void evidence_init(struct evidence *evidence, const struct policy *policy, const
 static int32_t next_step(const struct sli_evidence *sli, const struct policy *policy, const struct plan *plan,
                          int32_t weight)
 {
-    for (size_t step = (size_t)(sli->step + 1); step < plan->steps; step++)
+    for (size_t step = (size_t)sli->step + 1; step < plan->steps; step++) /* from 0 where there is none yet */
         if (plan_weight(plan, policy, step) == weight || plan->step[step].weight == weight)
             return (int32_t)step;
     return sli->step + 1;

@@ -192,8 +192,8 @@ struct judgement evidence_judge(struct evidence *evidence, const struct policy *
    sli[].failed. False for unused ones; for action ROLLBACK only what evidence_judge() has latched. */
 bool evidence_alarm(struct evidence *evidence, const struct policy *policy, enum sli sli);
 
-/* Burn windows of `sli` that burn (1 << window) at the end of its newest tick, while stable is not proven
-   sick: the canary alone burns. */
+/* Burn windows of `sli` that burn (1 << window) at the end of its newest block, while stable is not proven
+   sick: the canary alone burns. They follow from blocks alone, so a replay finds the same. */
 uint32_t evidence_burning(const struct evidence *evidence, const struct policy *policy, enum sli sli);
 
 /* No block is open: the weight may be changed without mixing two weights in one block. */

@@ -119,11 +119,18 @@ static void small(struct codec *codec, int64_t *x)
         *x = (int64_t)read;
 }
 
+static uint64_t bits_of(double x)
+{
+    uint64_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits;
+}
+
 /* A number for each stratum; those at the end that are the same as the one before are left out. */
 static void repeated(struct codec *codec, double x[STRATA_MAX])
 {
     int64_t count = STRATA_MAX;
-    while (codec->data == NULL && count > 1 && memcmp(&x[count - 1], &x[count - 2], sizeof x[0]) == 0)
+    while (codec->data == NULL && count > 1 && bits_of(x[count - 1]) == bits_of(x[count - 2]))
         count--;
     small(codec, &count);
     codec->bad |= count < 1 || count > STRATA_MAX;
@@ -151,6 +158,7 @@ static void ring(struct codec *codec, struct burn_ring *x)
         used += x->n[i] != 0;
     int64_t next = x->newest + 1;
     number(codec, &x->since);
+    number(codec, &x->last);
     small(codec, &next);
     x->newest = next - 1;
     small(codec, &used);

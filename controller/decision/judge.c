@@ -72,10 +72,11 @@ uint32_t evidence_burning(const struct evidence *evidence, const struct policy *
 {
     const struct sli_evidence *sli = &evidence->sli[id];
     uint32_t burning = 0;
-    /* the windows end where this SLI's counts do: with a long deadline they mature long after the others' */
+    /* the windows end where this SLI's blocks do: with a long deadline they close long after the others', and
+       a replay knows nothing but blocks */
     for (int i = 0; i < BURN_WINDOWS; i++)
         if (policy->guardrail[id].used && !sli->sick &&
-            burn_now(&sli->burn[i], &policy->burn[i].window, sli->last_tick,
+            burn_now(&sli->burn[i], &policy->burn[i].window, sli->burn[i].last,
                      policy->guardrail[id].budget_rate))
             burning |= 1u << i;
     return burning;

@@ -454,7 +454,7 @@ class Sli:
 
     def burning(self):
         return [i for i, window in enumerate(self.rollout.policy.windows)
-                if not self.sick and window.burns(self.burn, self.last_tick, self.g.budget_rate)]
+                if not self.sick and window.burns(self.burn, self.burn[-1][1] if self.burn else 0.0, self.g.budget_rate)]
 
     def burns_fast(self):
         return any(max(self.g.action, self.rollout.policy.windows[i].action) == ACT_ROLLBACK for i in self.burning())

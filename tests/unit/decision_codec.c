@@ -53,6 +53,7 @@ static void random_ring(struct dice *dice, struct burn_ring *ring)
     if (coin(dice))
         return;
     ring->since = random_number(dice);
+    ring->last = random_number(dice);
     ring->newest = dice_below(dice, INT64_C(1) << 40);
     for (int i = 0; i < BURN_BUCKETS; i++)
         if (coin(dice)) {

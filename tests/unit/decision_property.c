@@ -177,6 +177,9 @@ Test(decision_property, replay_of_blocks_has_the_same_bits, .timeout = 60)
                 }
                 cr_assert(same_blocks(&now, &again.sli[i]), "seed %d, SLI %d, %d", (int)seed, i,
                           with_weights);
+                cr_assert_eq(evidence_burning(&bench.evidence, &bench.policy, (enum sli)i),
+                             evidence_burning(&again, &bench.policy, (enum sli)i), "seed %d, SLI %d",
+                             (int)seed, i);
             }
         }
     }
