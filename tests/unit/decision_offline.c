@@ -165,6 +165,32 @@ Test(decision_offline, what_an_objective_below_one_half_allows_is_no_burn)
     cr_expect_eq(offline.course.phase, PHASE_COMPLETED, "%s", offline.rule->id);
 }
 
+Test(decision_offline, a_window_that_burns_anew_is_told_of_anew)
+{
+    static struct offline offline;
+    struct dice dice = dice_seeded(9);
+    begin(&offline, ACTION_NOTIFY, PACE_TIME);
+    /* burning is all that can be said of it: no test crosses, and the step goes on for long */
+    struct guardrail *guardrail = &offline.policy.guardrail[SLI_REFUSAL];
+    guardrail->tolerance = 10;
+    guardrail->ceiling = .95;
+    guardrail->budget_share = guardrail->allowed = 0;
+    offline.plan.step[0].weight = 2000;
+    offline.plan.step[0].bake_s = 86000;
+    offline.policy.burn[1].window.factor = offline.policy.burn[2].window.factor = 0;
+    int at = 0, told = 0;
+    for (int phase = 0; phase < 4; phase++) {
+        struct weather weather = {.stable = .20, .canary = phase % 2 == 0 ? .20 : .60};
+        for (int end = at + 900; at < end; at++) {
+            uint32_t before = offline.course.alarmed;
+            run(&offline, &dice, at, at + 1, weather);
+            told += (offline.course.alarmed & ~before) != 0;
+        }
+        cr_expect_eq(told, (phase + 1) / 2, "phase %d", phase);
+        cr_expect(!offline.evidence.sli[SLI_REFUSAL].failed);
+    }
+}
+
 Test(decision_offline, gateways_apply_a_weight_after_their_delay)
 {
     static struct offline offline;
