@@ -76,8 +76,10 @@ static void job(void *context, size_t at)
     struct rollout r;
     *outcome = (struct breach_outcome){INFINITY, INFINITY, INFINITY, -1, INFINITY, false};
     rollout_of_one(&r, SLI_ERROR, breach->ceiling, 5, 1);
-    if (breach->budget > 0)
+    if (breach->budget_rate > 0) {
+        r.policy.guardrail[SLI_ERROR].budget_rate = breach->budget_rate;
         rollout_budget(&r, breach->rps);
+    }
     rollout_begin(&r);
     rollout_weight(&r, (int32_t)lround(breach->w * WEIGHT_FULL), true);
     for (int p = 0; p < breach->phases; p++) {

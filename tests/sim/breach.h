@@ -14,7 +14,7 @@ struct phase {
 
 struct breach {
     double rps, w, ceiling;
-    double budget; /* > 0: the budget lane is on */
+    double budget_rate; /* bad share that the SLO allows; > 0: the budget lane is on */
     int phases;
     struct phase phase[PHASES_MAX];
 };

@@ -76,7 +76,7 @@ void rollout_budget(struct rollout *r, double rps)
 {
     for (int i = 0; i < r->slis; i++) {
         struct guardrail *guardrail = &r->policy.guardrail[r->sli[i]];
-        guardrail->allowed = guardrail->budget_share * guardrail->ceiling / 1.5 * rps * month_s;
+        guardrail->allowed = guardrail->budget_share * guardrail->budget_rate * rps * month_s;
     }
 }
 

@@ -85,7 +85,7 @@ static void nulls(const struct settings *settings, int runs, struct breach_outco
         cells[i] = (struct breach){.rps = null_rates[i / 2 / WEIGHTS],
                                    .w = weights[i / 2 % WEIGHTS],
                                    .ceiling = boundary ? p : .015,
-                                   .budget = 1};
+                                   .budget_rate = .01};
         breach_add(&cells[i], day_s, p, p0, 1, 30);
     }
     breach_run(settings, TABLE + 200, cells, NULLS, runs, outcomes);
@@ -118,7 +118,7 @@ static void budget(const struct settings *settings, int runs, struct breach_outc
     for (int i = 0; i < BUDGETS; i++) {
         double p = bad_at_odds(.005, odds[i % 2]);
         cells[i] = (struct breach){
-            .rps = rates[i / 2 / WEIGHTS], .w = weights[i / 2 % WEIGHTS], .ceiling = .015, .budget = 1};
+            .rps = rates[i / 2 / WEIGHTS], .w = weights[i / 2 % WEIGHTS], .ceiling = .015, .budget_rate = .01};
         breach_add(&cells[i], 10 * day_s, p, .005, 1, 300);
     }
     breach_run(settings, TABLE + 300, cells, BUDGETS, runs, outcomes);
