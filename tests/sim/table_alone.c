@@ -117,8 +117,10 @@ static void budget(const struct settings *settings, int runs, struct breach_outc
     static const double odds[] = {1.10, 1.25};
     for (int i = 0; i < BUDGETS; i++) {
         double p = bad_at_odds(.005, odds[i % 2]);
-        cells[i] = (struct breach){
-            .rps = rates[i / 2 / WEIGHTS], .w = weights[i / 2 % WEIGHTS], .ceiling = .015, .budget_rate = .01};
+        cells[i] = (struct breach){.rps = rates[i / 2 / WEIGHTS],
+                                   .w = weights[i / 2 % WEIGHTS],
+                                   .ceiling = .015,
+                                   .budget_rate = .01};
         breach_add(&cells[i], 10 * day_s, p, .005, 1, 300);
     }
     breach_run(settings, TABLE + 300, cells, BUDGETS, runs, outcomes);
