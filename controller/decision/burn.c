@@ -26,7 +26,7 @@ static void clear(struct burn_ring *ring)
 
 void burn_init(struct burn_ring *ring)
 {
-    ring->since = ring->last = -1;
+    ring->since = -1;
     ring->newest = -1;
     clear(ring);
 }
@@ -56,7 +56,6 @@ void burn_add(struct burn_ring *ring, const struct burn_window *window, double s
     int64_t bucket = bucket_of(window, end_s);
     if (ring->since < 0)
         ring->since = start_s;
-    ring->last = end_s;
     if (bucket < ring->newest)
         bucket = ring->newest;
     if (ring->newest < 0 || bucket - ring->newest >= BURN_BUCKETS)

@@ -24,7 +24,6 @@ struct burn_window {
 
 struct burn_ring {
     double since;   /* start of the first block, s; -1 = none */
-    double last;    /* end of the newest block, s; -1 = none */
     int64_t newest; /* number of the newest bucket since the start; -1 = none */
     int64_t n[BURN_BUCKETS], k[BURN_BUCKETS];
 };

@@ -88,6 +88,7 @@ void closing_apply(struct evidence *evidence, const struct policy *policy, const
     struct shares shares = policy_shares(policy, block->sli);
     struct lane_rules rules = {guardrail->eta, shares.cap, evidence->planned_weights};
     double relative[EVIDENCE_GRID], end = block->start_s + block->length_s;
+    sli->closed_s = end;
     relative_of(&block->counts, guardrail->tolerance, relative);
     if (block->weight > 0)
         evidence_lane_update(&sli->relative, &rules, block->start_s, block->new_step, relative);

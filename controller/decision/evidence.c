@@ -30,6 +30,7 @@ void evidence_sli_init(struct sli_evidence *sli, int32_t planned_weights)
     budget_init(sli);
     ni_start(sli, stable_prior_bad / stable_prior_seen);
     sli->block_start = sli->block_end = sli->block_last = -1;
+    sli->closed_s = -1;
     sli->shared_since = sli->last_sick = sli->weight_seen = sli->last_tick = -1;
     sli->step = -1;
 }

@@ -38,6 +38,7 @@ struct sli_evidence {
     /* the open block: start < 0 when none is open */
     double block_start, block_end; /* block_end: planned */
     double block_last;             /* end of the newest tick in it */
+    double closed_s;               /* end of the newest block that was closed, s; -1 = none */
     struct sli_counts open;
     bool open_step;                 /* the block is the first after a weight increase */
     bool step_pending;              /* the weight was raised and no block has begun since */
@@ -107,7 +108,7 @@ struct evidence {
     double breach_since;   /* s; -1 = no breach */
     double now_s;          /* end of the newest tick of any SLI */
     double canary_since;   /* when the canary first had weight, s; -1 = not yet (for the warm-up) */
-    bool coverage_crossed; /* kept until somebody mutes it */
+    bool coverage_crossed; /* it stays so */
     struct split_watch split;
     struct judgement latched; /* a ROLLBACK or RETURN that was once reached stays */
 };

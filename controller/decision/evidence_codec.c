@@ -158,7 +158,6 @@ static void ring(struct codec *codec, struct burn_ring *x)
         used += x->n[i] != 0;
     int64_t next = x->newest + 1;
     number(codec, &x->since);
-    number(codec, &x->last);
     small(codec, &next);
     x->newest = next - 1;
     small(codec, &used);
@@ -213,6 +212,7 @@ static void sli_fields(struct codec *codec, struct sli_evidence *x)
     number(codec, &x->block_end);
     number(codec, &x->block_last);
     strata(codec, &x->open);
+    number(codec, &x->closed_s);
     truth(codec, &x->open_step);
     truth(codec, &x->step_pending);
     number(codec, &x->shared_since);

@@ -76,7 +76,7 @@ uint32_t evidence_burning(const struct evidence *evidence, const struct policy *
        a replay knows nothing but blocks */
     for (int i = 0; i < BURN_WINDOWS; i++)
         if (policy->guardrail[id].used && !sli->sick &&
-            burn_now(&sli->burn[i], &policy->burn[i].window, sli->burn[i].last,
+            burn_now(&sli->burn[i], &policy->burn[i].window, sli->closed_s,
                      policy->guardrail[id].budget_rate))
             burning |= 1u << i;
     return burning;
@@ -134,11 +134,20 @@ static void keep_clock(struct evidence *evidence, bool breach, bool waits)
         evidence->breach_since = evidence->now_s;
 }
 
+/* The wait is for blocks: one that is still open says nothing new of stable. */
 static bool attributed(const struct evidence *evidence, const struct policy *policy, enum sli lead)
 {
     const struct sli_evidence *sli = &evidence->sli[lead];
     return recent_proven(sli->worse) || sli->weight == WEIGHT_FULL ||
-           evidence->now_s - evidence->breach_since >= (double)policy->attr_wait_s;
+           sli->closed_s - evidence->breach_since >= (double)policy->attr_wait_s;
+}
+
+/* A window proves nothing by itself, and waiting does not either: the burn is canary's own where its relative
+   lane alone has reached 1/alpha, or where there is no stable beside it. */
+static bool burns_alone(const struct evidence *evidence, const struct policy *policy, enum sli lead)
+{
+    const struct sli_evidence *sli = &evidence->sli[lead];
+    return sli->weight == WEIGHT_FULL || evidence_lane_log(&sli->relative) >= -log(policy->alpha);
 }
 
 /* Rows 1 to 9 of the attribution table; the first that matches. `over`: the sum has crossed; a burn is a
@@ -152,7 +161,7 @@ static struct judgement judge(const struct evidence *evidence, const struct poli
         return (struct judgement){JUDGE_ROLLBACK, REASON_WORSE, sums->relative.sli, 0, 0};
     if (over && attributed(evidence, policy, sums->absolute.sli))
         return (struct judgement){JUDGE_ROLLBACK, REASON_CEILING, sums->absolute.sli, 0, 0};
-    if (burns && attributed(evidence, policy, sums->burn.sli))
+    if (burns && burns_alone(evidence, policy, sums->burn.sli))
         return (struct judgement){JUDGE_ROLLBACK, REASON_BURN, sums->burn.sli, 0, 0};
     if (sums->shared.sli != SLI_COUNT)
         return (struct judgement){JUDGE_RETURN, REASON_SHARED_CAUSE, sums->shared.sli, 0, 0};
@@ -184,7 +193,7 @@ struct judgement evidence_judge(struct evidence *evidence, const struct policy *
         sums.shared.sli = SLI_COUNT;
     bool over = sums.absolute.sli != SLI_COUNT && sums.g_all >= -log(policy->alpha);
     bool sick = sums.sick.sli != SLI_COUNT && !fix;
-    keep_clock(evidence, over || sums.burn.sli != SLI_COUNT, sick);
+    keep_clock(evidence, over, sick);
     struct judgement judgement = judge(evidence, policy, &sums, muted, over, sick);
     judgement.log_g_rel = sums.g_rel;
     judgement.log_g_all = sums.g_all;

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { OVERDISPERSION_BLOCKS_MIN = 1000 }; /* fewer say too little */
+enum { OVERDISPERSION_BLOCKS_MIN = 200 }; /* fewer say too little */
 
 struct overdispersion {
     double squares, expected;

@@ -35,7 +35,7 @@ struct split_watch {
     bool new_step;
     double gap_from, gap_to; /* between these the lease on canary weight had run out, s; -1 = never */
     double raise_seen; /* time of the newest increase by the plan that a block has begun after; -1 = none */
-    bool crossed;      /* M has reached 1/alpha: kept until somebody mutes the check */
+    bool crossed;      /* M has reached 1/alpha: it stays so */
     bool uncovered;    /* the keys of the newest block are too few or too heavy for the check: it is off */
     int64_t blocks;    /* closed */
     double share;      /* of canary in the newest block; -1 = none */

@@ -59,24 +59,25 @@ static void span(const struct rollout_state *state, int64_t now_s, int64_t *from
 /* Adds one row to an SLI's counts of its second.
    What came after its maturity and is known all the same, because it is read late (after an outage), counts
    as what it was. An outcome that is absent at its age: bad for a deadline SLI, good for the others where
-   they are measured at all, if the gateway has reported since; if it has not, its whole second is dropped, in
-   both arms. An outcome that arrived without the SLI leaves its counts alone, and shows as missing coverage.
+   they are measured at all in that second, whoever by, if the gateway has reported since; if it has not, its
+   whole second is dropped, in both arms. An outcome that arrived without the SLI leaves its counts alone, and
+   shows as missing coverage.
  */
 static void add_cohort(const struct cohort *cohort, enum sli sli, int64_t maturity_s, int32_t stratum,
-                       struct sli_counts *counts)
+                       bool measured, struct sli_counts *counts)
 {
     int64_t n = cohort->n[sli], k = cohort->k[sli], late = cohort->late[sli];
     int64_t absent = cohort->admissions - cohort->outcomes - cohort->late_outcomes;
     if (cohort->absences && cohort->reported_at < cohort->second + 1 + maturity_s)
         return;
     int64_t without = cohort->absent[sli], arrived = n + without;
-    if (n > 0 || late > 0) /* late in every SLI; those that are late in this one only are in n */
+    if (measured) /* late in every SLI; those that are late in this one only are in n */
         n += cohort->late_outcomes;
     k = k + late < n ? k + late : n;
     if (absent > 0 && sli_deadline(sli)) {
         n += absent;
         k += absent;
-    } else if (absent > 0 && n > 0) {
+    } else if (absent > 0 && measured) {
         n += absent;
     }
     struct counts one = {.n_c = n, .k_c = k}, covered = {.n_c = arrived, .k_c = without};
@@ -97,15 +98,26 @@ static int64_t longest_maturity(const struct policy *policy)
     return longest;
 }
 
+/* Somebody has measured the SLI in this second. Asked of both arms together: rows of the canary are small,
+   and would each for itself look unmeasured more often. */
+static bool measured_in(const struct cohort *rows, size_t count, enum sli sli)
+{
+    for (size_t row = 0; row < count; row++)
+        if (rows[row].n[sli] > 0 || rows[row].late[sli] > 0)
+            return true;
+    return false;
+}
+
 static struct sli_counts count_second(const struct rollout_state *state, const struct cohort *rows,
                                       size_t count, enum sli sli)
 {
     struct sli_counts counts;
+    bool measured = measured_in(rows, count, sli);
     memset(&counts, 0, sizeof counts);
     counts.strata = state->spec.policy.strata;
     for (size_t row = 0; row < count; row++)
         add_cohort(&rows[row], sli, state->spec.policy.guardrail[sli].maturity_s,
-                   spec_policy_stratum(&state->spec, rows[row].stratum), &counts);
+                   spec_policy_stratum(&state->spec, rows[row].stratum), measured, &counts);
     return counts;
 }
 

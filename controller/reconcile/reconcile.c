@@ -144,8 +144,10 @@ static void run_turn(void *argument)
     if (status == STATUS_OK) {
         db_deadline(db, clock_mono_after_ms(clock_mono(), DB_TIMEOUT_MS));
         status = announce_applied(db, &fault);
-        if (status == STATUS_OK)
-            status = announce_strays(db, &fault);
+        if (status == STATUS_OK &&
+            announce_strays(db, &fault) != STATUS_OK) /* no reason to leave the rest undone */
+            log_event(LOG_WARN, "reconcile", "requests that stray could not be looked for", "error",
+                      fault.detail, NULL);
     }
     if (status == STATUS_OK)
         status = maintain(db, &fault);

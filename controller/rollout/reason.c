@@ -87,7 +87,7 @@ static void split_text(const struct reason_context *context, char *out, size_t s
     if (share_now < 0)
         snprintf(out, size, "another share");
     else
-        snprintf(out, size, "%.2g %%", 100 * share_now);
+        snprintf(out, size, share_now < 0.1 ? "%.2f %%" : "%.1f %%", 100 * share_now);
 }
 
 static void coverage_text(const struct reason_context *context, char *out, size_t size)

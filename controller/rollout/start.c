@@ -127,22 +127,35 @@ static enum status freeze_keyed(struct db *db, const char *service, struct spec_
     return status;
 }
 
-/* So is the overdispersion of stable, where the policy asks for it to be measured. */
-static enum status freeze_eta(struct db *db, const char *service, struct spec_policy *spec,
-                              struct fault *fault)
+/* The overdispersion of stable, where the policy asks for it to be measured: before the service is locked,
+   since it reads hours of counts, and an abort must not wait for that. */
+static enum status measure_eta(struct db *db, const struct rollout_start *start, struct documents *documents,
+                               double eta[SLI_COUNT], struct fault *fault)
 {
+    struct fault later; /* what is wrong with the documents is said when they are read under the lock */
+    bool readable = read_documents(db, start, documents, &later) == STATUS_OK;
     enum status status = STATUS_OK;
     for (int i = 0; i < SLI_COUNT && status == STATUS_OK; i++) {
-        struct guardrail *guardrail = &spec->policy.guardrail[i];
+        const struct guardrail *guardrail = &documents->spec.policy.guardrail[i];
         struct overdispersion_found found;
         double phi = 1;
-        if (!guardrail->used || !spec->eta_auto[i])
+        eta[i] = 1;
+        if (!readable || !guardrail->used || !documents->spec.eta_auto[i])
             continue;
-        status = overdispersion_measure(db, service, (enum sli)i, guardrail->block_s, &found, fault);
-        guardrail->eta = status == STATUS_OK && overdispersion_phi(&found.sum, &phi) ? 1 / phi : 1;
-        spec->eta_auto[i] = false;
+        status = overdispersion_measure(db, start->service, (enum sli)i, guardrail->block_s, &found, fault);
+        if (status == STATUS_OK && overdispersion_phi(&found.sum, &phi))
+            eta[i] = 1 / phi;
     }
     return status;
+}
+
+static void freeze_eta(struct spec_policy *spec, const double eta[SLI_COUNT])
+{
+    for (int i = 0; i < SLI_COUNT; i++) {
+        if (spec->eta_auto[i])
+            spec->policy.guardrail[i].eta = eta[i];
+        spec->eta_auto[i] = false;
+    }
 }
 
 static enum status freeze_documents(struct documents *documents, struct rollout_row *row, struct fault *fault)
@@ -321,6 +334,7 @@ enum status start_run(struct db *db, const struct rollout_start *start, const st
     struct rollout_row row;
     struct rollout_world world;
     struct route_row route;
+    double eta[SLI_COUNT];
     memset(&row, 0, sizeof row);
     text_init(&row.plan, 1 << 20);
     text_init(&row.policy, 1 << 20);
@@ -329,6 +343,8 @@ enum status start_run(struct db *db, const struct rollout_start *start, const st
     enum status status = documents != NULL && evidence != NULL
                              ? STATUS_OK
                              : fault_set(fault, STATUS_NO_MEMORY, "Out of memory");
+    if (status == STATUS_OK)
+        status = measure_eta(db, start, documents, eta, fault);
     if (status == STATUS_OK)
         status = rollouts_lock_service(db, start->service, fault);
     if (status == STATUS_OK)
@@ -351,10 +367,10 @@ enum status start_run(struct db *db, const struct rollout_start *start, const st
         status = freeze_rate(db, start->service, &documents->spec.policy, fault);
     if (status == STATUS_OK)
         status = freeze_keyed(db, start->service, &documents->spec, fault);
-    if (status == STATUS_OK)
-        status = freeze_eta(db, start->service, &documents->spec, fault);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
+        freeze_eta(&documents->spec, eta);
         status = freeze_documents(documents, &row, fault);
+    }
     if (status != STATUS_OK)
         goto out;
 

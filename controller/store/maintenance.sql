@@ -22,7 +22,7 @@ ON CONFLICT DO NOTHING
 UPDATE observation_minutes_until SET minute = $1
 
 -- :name minutes_expire
-DELETE FROM observation_minutes WHERE minute < floor(extract(epoch FROM serin_now()) / 60) - 35 * 1440
+DELETE FROM observation_minutes WHERE minute < floor(extract(epoch FROM serin_now()) / 60)::bigint - 35 * 1440
 
 -- :name partitions_make
 SELECT observations_partitions()

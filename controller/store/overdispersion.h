@@ -11,7 +11,8 @@ struct overdispersion_found {
     int64_t block_s;
 };
 
-/* Splits the gateways of the last day (at most 20,000 blocks) in two halves and sums over blocks of at least
-   block_s seconds and 16 requests. A service without a stable release, or without reports, has no blocks. */
+/* Splits the gateways of the last four hours (at most 20,000 blocks) in two halves and sums over blocks of at
+   least block_s seconds and 16 requests. A service without a stable release, or without reports, has no
+   blocks. */
 enum status overdispersion_measure(struct db *db, const char *service, enum sli sli, int64_t block_s,
                                    struct overdispersion_found *out, struct fault *fault) MUST_CHECK;

@@ -82,8 +82,8 @@ LATERAL (
            string_agg(DISTINCT o.gateway, ' ' ORDER BY o.gateway) AS gateways
     FROM observations o
     WHERE o.service = s.service AND o.release IS DISTINCT FROM r.stable AND o.admissions > 0
-      AND o.bucket_s >= greatest(floor(extract(epoch FROM s.applied_at)) + $1::bigint,
-                                 floor(extract(epoch FROM serin_now())) - 60)
+      AND o.bucket_s >= greatest(floor(extract(epoch FROM s.applied_at))::bigint + $1::bigint,
+                                 floor(extract(epoch FROM serin_now()))::bigint - 60)
 ) t
 WHERE s.applied_at > serin_now() - interval '1 day' AND s.stray_at IS NULL AND r.canary IS NULL AND t.requests > 0
 ORDER BY s.service

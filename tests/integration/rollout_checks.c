@@ -109,8 +109,9 @@ Test(rollout_checks, a_share_that_is_not_the_weight_holds_until_it_is_muted, .fi
     char *id = begin();
     const struct second rows[] = {{"v1", "", 80, 1, 0, 0}, {"v2", "", 20, 0, 0, 0}};
     cr_assert_str_eq(run(id, 2, 400, 5, rows, 2, "hold.split"), "hold.split", "%s", field(id, "reason"));
-    cr_expect_not_null(strstr(field(id, "reason"), "is given 20 % of the requests where its weight says 5 %"),
-                       "%s", field(id, "reason"));
+    cr_expect_not_null(
+        strstr(field(id, "reason"), "is given 20.0 % of the requests where its weight says 5 %"), "%s",
+        field(id, "reason"));
     cr_expect_str_eq(
         world_text(
             &world,

@@ -311,6 +311,7 @@ class Sli:
         self.stable, self.canary, self.worse = Recent(), Recent(), Recent()
         self.budget, self.step_evidence = Budget(), Step(0.01)
         self.burn = []  # (start, end, n, k)
+        self.closed = -1.0  # end of the newest closed block
         self.stable_bad = self.stable_seen = 0.0
         self.start = None
         self.end, self.open, self.open_cover, self.last, self.first_of_step = -1.0, [], [0] * 4, -1.0, False
@@ -381,6 +382,7 @@ class Sli:
     def close(self):
         rollout, policy, g = self.rollout, self.rollout.policy, self.g
         t, end, strata = self.start, self.last, [tuple(s) for s in self.open]
+        self.closed = end
         length, serving, raised = end - t, self.weight > 0, self.first_of_step
         total = [sum(s[i] for s in strata) for i in range(4)]
         rel = [math.fsum(ln_relative(*s, g.tolerance, r) for s in strata) for r in ODDS]
@@ -451,7 +453,7 @@ class Sli:
 
     def burning(self):
         return [i for i, window in enumerate(self.rollout.policy.windows)
-                if not self.sick and window.burns(self.burn, self.burn[-1][1] if self.burn else 0.0, self.g.budget_rate)]
+                if not self.sick and window.burns(self.burn, self.closed, self.g.budget_rate)]
 
     def burns_fast(self):
         return any(max(self.g.action, self.rollout.policy.windows[i].action) == ACT_ROLLBACK for i in self.burning())
@@ -615,7 +617,7 @@ class Rollout:
 
     def attributed(self, i):
         s = self.slis[i]
-        return s.worse.proven() or s.weight == 10000 or self.now - self.breach_since >= self.policy.attr_wait_s
+        return s.worse.proven() or s.weight == 10000 or s.closed - self.breach_since >= self.policy.attr_wait_s
 
     def judge(self, muted, fix):
         if self.latched:
@@ -638,7 +640,7 @@ class Rollout:
         burns = [(s.canary.value(), s.g.id) for s in part if s.burns_fast()]
         above = [(terms[s.g.id][1], s.g.id) for s in part]
         over = g_all >= limit and max([x for x, _ in above], default=-math.inf) > -math.inf
-        if not over and not burns:
+        if not over:
             self.breach_since = None
         elif self.breach_since is None or sick:
             self.breach_since = self.now
@@ -647,7 +649,8 @@ class Rollout:
             return say(ROLLBACK, WORSE, leaders([(terms[s.g.id][0], s.g.id) for s in part]))
         if over and self.attributed(leaders(above)[0]):
             return say(ROLLBACK, CEILING, leaders(above))
-        if burns and self.attributed(leaders(burns)[0]):
+        alone = burns and self.slis[leaders(burns)[0]]
+        if alone and (alone.weight == 10000 or alone.relative.ln() >= limit):
             return say(ROLLBACK, BURN, leaders(burns))
         shared = [(s.last_sick - s.shared_since, s.g.id) for s in part
                   if s.shared_since is not None and s.canary.proven() and not s.sick_before

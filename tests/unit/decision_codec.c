@@ -53,7 +53,6 @@ static void random_ring(struct dice *dice, struct burn_ring *ring)
     if (coin(dice))
         return;
     ring->since = random_number(dice);
-    ring->last = random_number(dice);
     ring->newest = dice_below(dice, INT64_C(1) << 40);
     for (int i = 0; i < BURN_BUCKETS; i++)
         if (coin(dice)) {
@@ -86,7 +85,7 @@ static void random_sli(struct dice *dice, struct sli_evidence *sli, int32_t weig
 {
     double *const numbers[] = {&sli->budget_x,    &sli->ni_add,     &sli->stable_bad,   &sli->stable_seen,
                                &sli->block_end,   &sli->block_last, &sli->shared_since, &sli->last_sick,
-                               &sli->weight_seen, &sli->last_tick,  &sli->block_start};
+                               &sli->weight_seen, &sli->last_tick,  &sli->block_start,  &sli->closed_s};
     bool *const flags[] = {&sli->open_step, &sli->step_pending, &sli->sick, &sli->sick_before, &sli->failed};
     random_lane(dice, &sli->relative);
     random_lane(dice, &sli->absolute);

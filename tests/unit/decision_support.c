@@ -99,9 +99,10 @@ bool same_blocks(const struct sli_evidence *a, const struct sli_evidence *b)
            same_all(a->stable, b->stable, EVIDENCE_GRID) && same_all(a->canary, b->canary, EVIDENCE_GRID) &&
            same_all(a->worse, b->worse, EVIDENCE_GRID) &&
            same_all(a->budget_y, b->budget_y, EVIDENCE_BUDGET_GRID) && same(a->budget_x, b->budget_x) &&
-           same_all(a->ni_ratio, b->ni_ratio, 2) && same(a->ni_add, b->ni_add) &&
-           same_all(a->ni_bad, b->ni_bad, STRATA_MAX) && same_all(a->ni_seen, b->ni_seen, STRATA_MAX) &&
-           same_lane(&a->coverage, &b->coverage) && memcmp(a->burn, b->burn, sizeof a->burn) == 0 &&
+           same(a->closed_s, b->closed_s) && same_all(a->ni_ratio, b->ni_ratio, 2) &&
+           same(a->ni_add, b->ni_add) && same_all(a->ni_bad, b->ni_bad, STRATA_MAX) &&
+           same_all(a->ni_seen, b->ni_seen, STRATA_MAX) && same_lane(&a->coverage, &b->coverage) &&
+           memcmp(a->burn, b->burn, sizeof a->burn) == 0 &&
            same_counts(&a->coverage_total, &b->coverage_total) && same(a->stable_bad, b->stable_bad) &&
            same(a->stable_seen, b->stable_seen) && same(a->shared_since, b->shared_since) &&
            same(a->last_sick, b->last_sick) && a->sick == b->sick && a->sick_before == b->sick_before &&
