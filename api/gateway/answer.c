@@ -1,12 +1,15 @@
 /* Answers that are made for one request. */
 #include "gateway/answer.h"
 
+#include "base/json.h"
 #include "base/log.h"
+#include "gateway/ofrep_request.h"
 #include "http/problem.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 enum { PROBLEM_MAX = 16384, RETRY_AFTER_S = 1 };
 
@@ -15,14 +18,37 @@ const char *request_header(const struct request *request, const char *name)
     return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
 }
 
+enum status request_instance(struct request *request, struct fault *fault)
+{
+    const char *instance = request_header(request, "Serin-Gateway");
+    if (instance != NULL && !name_valid(instance)) {
+        fault_set(fault, STATUS_MALFORMED, "The header Serin-Gateway is not a name");
+        fault_next(fault, "Use 1 to 63 letters, digits, '.', '_' and '-', beginning with a letter or digit.");
+        return STATUS_MALFORMED;
+    }
+    snprintf(request->instance, sizeof request->instance, "%s", instance != NULL ? instance : "");
+    return STATUS_OK;
+}
+
+enum status request_is_json(const struct request *request, struct fault *fault)
+{
+    const char *type = request_header(request, MHD_HTTP_HEADER_CONTENT_TYPE);
+    const char *json = "application/json";
+    if (type == NULL ||
+        (strncasecmp(type, json, strlen(json)) == 0 && strchr("; \t", type[strlen(json)]) != NULL))
+        return STATUS_OK;
+    fault_set(fault, STATUS_MEDIA_TYPE, "The body is not application/json");
+    fault_next(fault, "Send JSON, with Content-Type: application/json.");
+    return STATUS_MEDIA_TYPE;
+}
+
 enum MHD_Result answer_with(struct request *request, unsigned code, struct MHD_Response *response)
 {
     metric_request(&request->thread->metrics, request->path->metric, code);
     return MHD_queue_response(request->connection, code, response);
 }
 
-/* Over malloc'ed bytes, which are taken over. NULL on no memory. */
-static struct MHD_Response *response_of(char *bytes, size_t length, const char *type)
+struct MHD_Response *answer_response(char *bytes, size_t length, const char *type)
 {
     struct MHD_Response *response = MHD_create_response_from_buffer(length, bytes, MHD_RESPMEM_MUST_FREE);
     if (response == NULL) {
@@ -42,7 +68,7 @@ enum MHD_Result answer_body(struct request *request, unsigned code, const char *
     char *bytes = text_take(body);
     if (bytes == NULL)
         return MHD_NO; /* without memory the connection can only be closed */
-    struct MHD_Response *response = response_of(bytes, length, type);
+    struct MHD_Response *response = answer_response(bytes, length, type);
     if (response == NULL)
         return MHD_NO;
     enum MHD_Result result = answer_with(request, code, response);
@@ -58,6 +84,18 @@ enum MHD_Result answer_text(struct request *request, unsigned code, const char *
     return answer_body(request, code, type, &body);
 }
 
+/* Clients of OFREP look for these beside the members of a problem; which of them, depends on their age. */
+static void put_ofrep(struct text *out, const struct request *request, const struct fault *fault)
+{
+    const char *code = request->error_code != NULL ? request->error_code : ofrep_code(fault->status);
+    if (request->path->argument) {
+        text_puts(out, ",\"key\":");
+        json_put_string(out, request->argument, strlen(request->argument));
+    }
+    text_printf(out, ",\"errorCode\":\"%s\",\"errorDetails\":", code);
+    json_put_string(out, fault->detail, strlen(fault->detail));
+}
+
 enum MHD_Result answer_problem(struct request *request, const struct fault *fault)
 {
     struct text body;
@@ -65,14 +103,17 @@ enum MHD_Result answer_problem(struct request *request, const struct fault *faul
     unsigned code = (unsigned)status_http(fault->status);
     id_new("rq", id);
     text_init(&body, PROBLEM_MAX);
-    http_problem_put(&body, fault, id);
+    http_problem_open(&body, fault, id);
+    if (request->path->metric == METRIC_OFREP)
+        put_ofrep(&body, request, fault);
+    text_putc(&body, '}');
     if (text_status(&body) != STATUS_OK) {
         text_free(&body);
         return MHD_NO;
     }
     size_t length = body.length;
     char *bytes = text_take(&body);
-    struct MHD_Response *response = bytes != NULL ? response_of(bytes, length, HTTP_PROBLEM_TYPE) : NULL;
+    struct MHD_Response *response = bytes != NULL ? answer_response(bytes, length, HTTP_PROBLEM_TYPE) : NULL;
     if (response == NULL)
         return MHD_NO;
     snprintf(seconds, sizeof seconds, "%d", RETRY_AFTER_S);

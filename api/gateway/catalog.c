@@ -340,6 +340,7 @@ static struct service_view *make_view(const struct catalog *catalog, const struc
         return view;
     if (make_form(catalog, service, false, &view->normal) != STATUS_OK)
         goto fail;
+    flag_read(view->normal.body, view->normal.length, &view->flag);
     /* a first release has nothing to lapse to */
     if (service->leased && stable && canary) {
         view->leased = true;
@@ -355,6 +356,24 @@ fail:
     return NULL;
 }
 
+/* Notes from which revision on the epoch is served. */
+static void set_since(struct service_view *view, const struct service_view *old, int64_t rev)
+{
+    if (!view->routed)
+        return;
+    view->since_rev = rev;
+    if (old == NULL || !old->routed || old->incarnation != view->incarnation)
+        return;
+    if (old->epoch == view->epoch) {
+        view->since_rev = old->since_rev;
+        view->before_rev = old->before_rev;
+        view->before_epoch = old->before_epoch;
+    } else {
+        view->before_rev = old->since_rev;
+        view->before_epoch = old->epoch;
+    }
+}
+
 struct snapshot *catalog_snapshot(struct catalog *catalog, int64_t rev, size_t tokens)
 {
     struct snapshot *snapshot = snapshot_new(catalog->incarnation, rev, catalog->count, tokens);
@@ -368,6 +387,7 @@ struct snapshot *catalog_snapshot(struct catalog *catalog, int64_t rev, size_t t
                 snapshot_unref(snapshot);
                 return NULL;
             }
+            set_since(view, service->view, rev);
             service_view_unref(service->view);
             service->view = view;
             service->dirty = false;

@@ -83,6 +83,7 @@ struct reader {
     enum status failed; /* no memory */
     struct wall_time wall;
     struct mono_time mono;
+    int64_t rev; /* of the snapshot */
 };
 
 static size_t left(const struct reader *reader)
@@ -177,6 +178,10 @@ static void get_service(struct reader *reader, struct snapshot *snapshot)
     get_form(reader, view, &view->normal);
     get_form(reader, view, &view->lapsed);
     view->routed = view->normal.fresh != NULL;
+    if (view->routed) {
+        flag_read(view->normal.body, view->normal.length, &view->flag);
+        view->since_rev = reader->rev; /* as far as is known */
+    }
     view->leased = get_number(reader, 0, 1) == 1;
     view->lapse_wall.us = get_number(reader, INT64_MIN, INT64_MAX);
     view->lapse_mono.us = reader->mono.us + lease_left_us(reader, view->lapse_wall.us);
@@ -228,6 +233,7 @@ static enum status decode_fields(struct reader *reader, struct snapshot **out, s
     if (snapshot == NULL)
         return fault_set(fault, STATUS_NO_MEMORY, "Out of memory");
     snapshot->restored = true;
+    reader->rev = rev;
     for (size_t i = 0; i < tokens && !reader->bad; i++)
         get_token(reader, &snapshot->token[snapshot->tokens++]);
     size_t services = (size_t)get_number(reader, 0, (int64_t)(left(reader) / service_size));

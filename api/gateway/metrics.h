@@ -9,6 +9,7 @@
 
 enum metric_path {
     METRIC_ROUTES,
+    METRIC_OFREP,
     METRIC_OUTCOMES,
     METRIC_CONTENT,
     METRIC_LIVEZ,

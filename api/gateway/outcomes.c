@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 enum { DECODE_HERE_MAX = 64 << 10 /* about 1 ms */, RESULT_MAX = 64 << 10 };
 
@@ -61,22 +60,11 @@ static enum status read_key(const struct request *request, char key[COUNTS_KEY_M
 
 static enum status read_headers(struct request *request, struct outcome_job *job, struct fault *fault)
 {
-    const char *instance = request_header(request, "Serin-Gateway");
-    const char *type = request_header(request, MHD_HTTP_HEADER_CONTENT_TYPE);
-    const char *json = "application/json";
-    if (type != NULL &&
-        (strncasecmp(type, json, strlen(json)) != 0 || strchr("; \t", type[strlen(json)]) == NULL)) {
-        fault_set(fault, STATUS_MEDIA_TYPE, "The body is not application/json");
-        fault_next(fault, "Send JSON, with Content-Type: application/json.");
-        return STATUS_MEDIA_TYPE;
-    }
-    if (instance != NULL && !name_valid(instance)) {
-        fault_set(fault, STATUS_MALFORMED, "The header Serin-Gateway is not a name");
-        fault_next(fault, "Use 1 to 63 letters, digits, '.', '_' and '-', beginning with a letter or digit.");
-        return STATUS_MALFORMED;
-    }
+    if (request_is_json(request, fault) != STATUS_OK || request_instance(request, fault) != STATUS_OK)
+        return fault->status;
     /* one that does not name itself goes by its token */
-    snprintf(job->gateway, sizeof job->gateway, "%s", instance != NULL ? instance : request->caller);
+    snprintf(job->gateway, sizeof job->gateway, "%s",
+             request->instance[0] != '\0' ? request->instance : request->caller);
     return read_key(request, job->key, fault);
 }
 

@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "gateway/acks.h"
 #include "gateway/clocks.h"
+#include "gateway/followers.h"
 #include "gateway/gateway.h"
 #include "gateway/metrics.h"
 #include "gateway/snapshot.h"
@@ -53,7 +54,9 @@ struct request {
     bool waited;                        /* it was parked before: now it is answered */
     const char *if_none_match;          /* lent by the connection */
     char instance[NAME_MAX_LENGTH + 1]; /* Serin-Gateway; "" = unnamed */
-    int64_t applied_epoch;
+    int64_t applied_epoch;              /* of all routes: the revision */
+    bool ahead;                         /* it knows more than we do */
+    const char *error_code;             /* OFREP's word for what was wrong, static; NULL = by the status */
     /* outcomes, content */
     struct outcome_job *outcome; /* owned; outcomes.c */
     struct content_job *content; /* owned; content.c */
@@ -86,12 +89,15 @@ struct gateway_thread {
     atomic_bool stop;
     /* its own */
     struct snapshot *snapshot; /* NULL: none yet */
+    struct overview
+        *overview; /* of this snapshot, after a lease has run out; NULL: the snapshot's own is good */
     struct waiters waiters;
     struct mono_time wait_armed; /* when the wait timer will look at deadlines */
     struct acks *acks;
-    bool acks_out; /* a job writes them down */
-    size_t jobs;   /* that owe a letter */
-    size_t open;   /* requests begun and not ended */
+    struct followers *followers; /* who asks for all routes */
+    bool acks_out;               /* a job writes them down */
+    size_t jobs;                 /* that owe a letter */
+    size_t open;                 /* requests begun and not ended */
     size_t body_bytes;
     bool resumed; /* connections that MHD has yet to take up again */
     bool stopping;
@@ -157,6 +163,11 @@ void request_suspend_for_job(struct request *request);
    `answer` is called again, once. False if too many are parked. */
 bool request_park(struct request *request, struct mono_time deadline);
 
+/* On its thread: all routes as they are served at these times. Made anew only after a lease has run out. Lent
+   until the next snapshot or call. NULL on no memory. */
+const struct overview *thread_overview(struct gateway_thread *thread, struct wall_time wall,
+                                       struct mono_time mono);
+
 /* --- request.c: callbacks of MHD
  * ---------------------------------------------------------------------------------- */
 enum MHD_Result request_handle(void *argument, struct MHD_Connection *connection, const char *url,
@@ -170,6 +181,10 @@ void request_completed(void *argument, struct MHD_Connection *connection, void *
 enum MHD_Result routes_answer(struct request *request);
 /* Whether the parked request has something to be told, at these times. */
 bool routes_is_due(struct request *request, struct wall_time wall, struct mono_time mono);
+/* Notes what the gateway that asks for all routes has applied of them. */
+void routes_heard_all(const struct request *request, struct mono_time now);
+enum MHD_Result ofrep_answer(struct request *request);
+enum MHD_Result ofrep_answer_all(struct request *request);
 enum MHD_Result outcomes_answer(struct request *request);
 void outcomes_forget(struct request *request);
 enum MHD_Result content_answer(struct request *request);

@@ -7,6 +7,7 @@
 #include "gateway/catalog.h"
 #include "gateway/keeper.h"
 #include "gateway/lkg.h"
+#include "gateway/overview.h"
 #include "gateway/parts.h"
 #include "gateway/route_body.h"
 #include "store/listen.h"
@@ -105,6 +106,7 @@ static void load_kept(struct publisher *publisher)
     publisher->seen.incarnation = snapshot->incarnation;
     publisher->seen.rev = snapshot->rev;
     publisher->serves = true;
+    snapshot->overview = overview_new(snapshot, clock_wall(), clock_mono());
     gateway_publish(publisher->gateway, snapshot);
 }
 
@@ -248,6 +250,7 @@ static enum status publish(struct publisher *publisher, const struct snapshot_ma
     snapshot->tokens = publisher->tokens;
     snapshot->tokens_version = publisher->tokens_version;
     snapshot_seal(snapshot);
+    snapshot->overview = overview_new(snapshot, clock_wall(), clock_mono()); /* NULL: the threads try again */
     if (publisher->keeper != NULL)
         keeper_take(publisher->keeper, snapshot_ref(snapshot));
     publisher->seen = *marks;

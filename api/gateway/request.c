@@ -14,7 +14,10 @@ enum {
 };
 
 static const struct path paths[] = {
+    {"/v1/routes", false, false, false, METRIC_ROUTES, routes_answer, NULL},
     {"/v1/routes/", true, false, false, METRIC_ROUTES, routes_answer, NULL},
+    {"/ofrep/v1/evaluate/flags", false, true, false, METRIC_OFREP, ofrep_answer_all, NULL},
+    {"/ofrep/v1/evaluate/flags/", true, true, false, METRIC_OFREP, ofrep_answer, NULL},
     {"/v1/outcomes", false, true, false, METRIC_OUTCOMES, outcomes_answer, outcomes_forget},
     {"/v1/content/", true, false, false, METRIC_CONTENT, content_answer, content_forget},
     {"/livez", false, false, true, METRIC_LIVEZ, health_live, NULL},
@@ -29,8 +32,9 @@ static const struct path *path_of(const char *url, const char **argument)
         const struct path *path = &paths[i];
         size_t length = strlen(path->prefix);
         *argument = url + length;
+        /* an older OFREP client does not escape its keys; one with a slash is no service, and is told so */
         if (path->argument ? strncmp(url, path->prefix, length) == 0 && url[length] != '\0' &&
-                                 strchr(url + length, '/') == NULL
+                                 (path->metric == METRIC_OFREP || strchr(url + length, '/') == NULL)
                            : strcmp(url, path->prefix) == 0)
             return path;
     }
@@ -106,8 +110,8 @@ static enum MHD_Result begin_answer(struct request *request)
     if (path == &no_path)
         return answer_refusal(
             request, STATUS_NOT_FOUND, "The gateway port has no such path",
-            "It serves /v1/routes/{service}, /v1/outcomes, /v1/content/{digest}, /livez, /readyz and "
-            "/metrics; everything else is on the control port.");
+            "It serves /v1/routes, /v1/routes/{service}, /ofrep/v1/evaluate/flags, /v1/outcomes, "
+            "/v1/content/{digest}, /livez, /readyz and /metrics; everything else is on the control port.");
     bool read = strcmp(request->method, "GET") == 0 || strcmp(request->method, "HEAD") == 0;
     if (path->body ? strcmp(request->method, "POST") != 0 : !read)
         return answer_refusal(request, STATUS_METHOD, "This path does not take this method",

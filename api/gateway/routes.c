@@ -1,6 +1,7 @@
-/* GET /v1/routes/{service}: the prepared answer, 304 while nothing changed, and parking until something does.
- */
+/* GET /v1/routes/{service}, and /v1/routes for all of them: the prepared answer, 304 while nothing changed,
+   and parking until something does. */
 #include "gateway/answer.h"
+#include "gateway/overview.h"
 
 #include "base/clock.h"
 
@@ -12,22 +13,55 @@ enum { WAIT_MAX_MS = 60000 };
 enum decision {
     DECIDE_UNKNOWN, /* there is no such service */
     DECIDE_NO_ROUTE,
+    DECIDE_NO_MEMORY,
     DECIDE_SEND,
     DECIDE_UNCHANGED,
     DECIDE_BEHIND /* the client knows more than we do */
 };
 
-static enum decision decide(struct request *request, struct wall_time wall, struct mono_time mono,
-                            const struct service_view **view, const struct route_form **form)
+/* What is to be sent, and how it is numbered. */
+struct target {
+    const struct route_form *form;
+    int64_t incarnation, number;
+    const char *header;
+};
+
+static bool of_all(const struct request *request)
 {
-    *view = snapshot_find(request->thread->snapshot, request->argument);
-    if (*view == NULL)
+    return !request->path->argument;
+}
+
+static enum decision find(struct request *request, struct wall_time wall, struct mono_time mono,
+                          struct target *target)
+{
+    const struct snapshot *snapshot = request->thread->snapshot;
+    if (of_all(request)) {
+        const struct overview *overview = thread_overview(request->thread, wall, mono);
+        if (overview == NULL)
+            return DECIDE_NO_MEMORY;
+        *target = (struct target){&overview->form, snapshot->incarnation, snapshot->rev, "Serin-Revision"};
+        return DECIDE_SEND;
+    }
+    const struct service_view *view = snapshot_find(snapshot, request->argument);
+    if (view == NULL)
         return DECIDE_UNKNOWN;
-    if (!(*view)->routed)
+    if (!view->routed)
         return DECIDE_NO_ROUTE;
-    *form = service_view_form(*view, wall, mono);
-    switch (etag_stand(request->if_none_match, (*form)->etag, (*view)->incarnation, (*view)->epoch,
-                       &request->applied_epoch)) {
+    *target =
+        (struct target){service_view_form(view, wall, mono), view->incarnation, view->epoch, "Serin-Epoch"};
+    return DECIDE_SEND;
+}
+
+static enum decision decide(struct request *request, struct wall_time wall, struct mono_time mono,
+                            struct target *target)
+{
+    enum decision decision = find(request, wall, mono, target);
+    if (decision != DECIDE_SEND)
+        return decision;
+    enum etag_standing standing = etag_stand(request->if_none_match, target->form->etag, target->incarnation,
+                                             target->number, &request->applied_epoch);
+    request->ahead = standing == ETAG_NEWER;
+    switch (standing) {
     case ETAG_CURRENT:
         return DECIDE_UNCHANGED;
     case ETAG_NEWER:
@@ -41,15 +75,24 @@ static enum decision decide(struct request *request, struct wall_time wall, stru
 
 bool routes_is_due(struct request *request, struct wall_time wall, struct mono_time mono)
 {
-    const struct service_view *view;
-    const struct route_form *form;
-    enum decision decision = decide(request, wall, mono, &view, &form);
+    struct target target;
+    enum decision decision = decide(request, wall, mono, &target);
     return decision != DECIDE_UNCHANGED && decision != DECIDE_BEHIND;
+}
+
+/* One that has a newer revision is known by whom it has that from: what it has applied of ours is less. */
+void routes_heard_all(const struct request *request, struct mono_time now)
+{
+    struct gateway_thread *thread = request->thread;
+    if (!request->ahead)
+        followers_heard(thread->followers, request->instance, request->applied_epoch, now);
 }
 
 static enum MHD_Result refuse(struct request *request, enum decision decision)
 {
     char detail[160];
+    if (decision == DECIDE_NO_MEMORY)
+        return answer_refusal(request, STATUS_NO_MEMORY, "Out of memory", "Try again in a second.");
     if (decision == DECIDE_UNKNOWN) {
         snprintf(detail, sizeof detail, "There is no service %s", request->argument);
         return answer_refusal(request, STATUS_NOT_FOUND, detail,
@@ -63,18 +106,19 @@ static enum MHD_Result refuse(struct request *request, enum decision decision)
 }
 
 /* A 304 that says more than the prepared ones. */
-static enum MHD_Result answer_unchanged(struct request *request, const struct service_view *view,
-                                        const struct route_form *form, const char *header, const char *value)
+static enum MHD_Result answer_unchanged(struct request *request, const struct target *target,
+                                        const char *header, const char *value)
 {
-    char epoch[32];
+    const struct route_form *form = target->form;
+    char number[32];
     struct MHD_Response *response =
         MHD_create_response_from_buffer(form->length, (void *)(uintptr_t)form->body, MHD_RESPMEM_MUST_COPY);
     if (response == NULL)
         return MHD_NO;
-    snprintf(epoch, sizeof epoch, "%lld", (long long)view->epoch);
+    snprintf(number, sizeof number, "%lld", (long long)target->number);
     bool good = MHD_add_response_header(response, MHD_HTTP_HEADER_ETAG, form->etag) == MHD_YES &&
                 MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-cache") == MHD_YES &&
-                MHD_add_response_header(response, "Serin-Epoch", epoch) == MHD_YES &&
+                MHD_add_response_header(response, target->header, number) == MHD_YES &&
                 MHD_add_response_header(response, header, value) == MHD_YES;
     if (good && gateway_is_stale(request->thread->gateway))
         good = MHD_add_response_header(response, "Serin-Stale", "true") == MHD_YES;
@@ -87,7 +131,6 @@ static enum MHD_Result answer_unchanged(struct request *request, const struct se
 static enum status read_request(struct request *request, int64_t *wait_ms, struct fault *fault)
 {
     const char *wait = MHD_lookup_connection_value(request->connection, MHD_GET_ARGUMENT_KIND, "wait");
-    const char *instance = request_header(request, "Serin-Gateway");
     request->if_none_match = request_header(request, MHD_HTTP_HEADER_IF_NONE_MATCH);
     *wait_ms = 0;
     if (wait != NULL && (!clock_parse_duration(wait, wait_ms) || *wait_ms > WAIT_MAX_MS)) {
@@ -95,35 +138,32 @@ static enum status read_request(struct request *request, int64_t *wait_ms, struc
         fault_next(fault, "Write it as ?wait=30s.");
         return STATUS_INVALID;
     }
-    if (instance != NULL && !name_valid(instance)) {
-        fault_set(fault, STATUS_MALFORMED, "The header Serin-Gateway is not a name");
-        fault_next(fault, "Use 1 to 63 letters, digits, '.', '_' and '-', beginning with a letter or digit.");
-        return STATUS_MALFORMED;
-    }
-    if (instance != NULL)
-        snprintf(request->instance, sizeof request->instance, "%s", instance);
-    return STATUS_OK;
+    return request_instance(request, fault);
 }
 
 enum MHD_Result routes_answer(struct request *request)
 {
     struct gateway_thread *thread = request->thread;
     struct fault fault = {.status = STATUS_OK};
-    const struct service_view *view;
-    const struct route_form *form = NULL;
+    struct target target = {.form = NULL};
     struct mono_time mono = clock_mono();
     int64_t wait_ms = 0;
     if (!request->waited && read_request(request, &wait_ms, &fault) != STATUS_OK)
         return answer_problem(request, &fault);
-    enum decision decision = decide(request, clock_wall(), mono, &view, &form);
+    enum decision decision = decide(request, clock_wall(), mono, &target);
     /* a gateway that asks before the first release is heard too: that release may start */
-    if (decision != DECIDE_UNKNOWN && request->instance[0] != '\0' && !request->waited)
-        acks_heard(thread->acks, request->argument, request->instance, request->applied_epoch, mono);
-    if (decision == DECIDE_UNKNOWN || decision == DECIDE_NO_ROUTE)
+    if (decision != DECIDE_UNKNOWN && request->instance[0] != '\0' && !request->waited) {
+        if (of_all(request))
+            routes_heard_all(request, mono);
+        else
+            acks_heard(thread->acks, request->argument, request->instance, request->applied_epoch, mono);
+    }
+    if (target.form == NULL)
         return refuse(request, decision);
+    struct MHD_Response *response =
+        gateway_is_stale(thread->gateway) ? target.form->stale : target.form->fresh;
     if (decision == DECIDE_SEND)
-        return answer_with(request, MHD_HTTP_OK,
-                           gateway_is_stale(thread->gateway) ? form->stale : form->fresh);
+        return answer_with(request, MHD_HTTP_OK, response);
     bool full = false;
     if (wait_ms > 0 && !request->waited && !atomic_load(&thread->gateway->draining)) {
         if (request_park(request, clock_mono_after_ms(mono, wait_ms)))
@@ -131,9 +171,8 @@ enum MHD_Result routes_answer(struct request *request)
         full = true;
     }
     if (decision == DECIDE_BEHIND)
-        return answer_unchanged(request, view, form, "Serin-Behind", "true");
+        return answer_unchanged(request, &target, "Serin-Behind", "true");
     if (full)
-        return answer_unchanged(request, view, form, MHD_HTTP_HEADER_RETRY_AFTER, "1");
-    return answer_with(request, MHD_HTTP_NOT_MODIFIED,
-                       gateway_is_stale(thread->gateway) ? form->stale : form->fresh);
+        return answer_unchanged(request, &target, MHD_HTTP_HEADER_RETRY_AFTER, "1");
+    return answer_with(request, MHD_HTTP_NOT_MODIFIED, response);
 }

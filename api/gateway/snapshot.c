@@ -1,6 +1,7 @@
 /* Snapshots: built once, shared, freed with the last reference. */
 #include "gateway/snapshot.h"
 
+#include "gateway/overview.h"
 #include "http/etag.h"
 
 #include <inttypes.h>
@@ -24,18 +25,19 @@ static void body_unref(void *argument)
     }
 }
 
-static bool add_headers(struct MHD_Response *response, const char *etag, const char *epoch)
+static bool add_headers(struct MHD_Response *response, const char *etag, const char *header,
+                        const char *number)
 {
     return MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "application/json") == MHD_YES &&
            MHD_add_response_header(response, MHD_HTTP_HEADER_ETAG, etag) == MHD_YES &&
            MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-cache") == MHD_YES &&
-           MHD_add_response_header(response, "Serin-Epoch", epoch) == MHD_YES;
+           MHD_add_response_header(response, header, number) == MHD_YES;
 }
 
 /* A response over `body`, whose reference it takes. NULL: it could not be made, and the reference is given
  * back. */
 static struct MHD_Response *response_over(struct body *body, size_t length, const char *etag,
-                                          const char *epoch)
+                                          const char *header, const char *number)
 {
     struct MHD_Response *response =
         MHD_create_response_from_buffer_with_free_callback_cls(length, body->text, body_unref, body);
@@ -43,14 +45,14 @@ static struct MHD_Response *response_over(struct body *body, size_t length, cons
         body_unref(body);
         return NULL;
     }
-    if (!add_headers(response, etag, epoch)) {
+    if (!add_headers(response, etag, header, number)) {
         MHD_destroy_response(response);
         return NULL;
     }
     return response;
 }
 
-static void form_free(struct route_form *form)
+void snapshot_form_free(struct route_form *form)
 {
     if (form->fresh != NULL)
         MHD_destroy_response(form->fresh);
@@ -59,11 +61,10 @@ static void form_free(struct route_form *form)
     form->fresh = form->stale = NULL;
 }
 
-enum status snapshot_form(struct route_form *form, int64_t incarnation, int64_t epoch, char *text,
-                          size_t length)
+enum status snapshot_form_as(struct route_form *form, int64_t incarnation, int64_t number, const char *header,
+                             const struct digest *digest, char *text, size_t length)
 {
-    char hex[DIGEST_HEX], epoch_text[32];
-    struct digest digest = digest_sha256(text, length);
+    char hex[DIGEST_HEX], number_text[32];
     struct body *body = malloc(sizeof *body);
     *form = (struct route_form){.body = text, .length = length};
     if (body == NULL) {
@@ -72,17 +73,23 @@ enum status snapshot_form(struct route_form *form, int64_t incarnation, int64_t 
     }
     atomic_init(&body->references, 2);
     body->text = text;
-    snprintf(form->etag, sizeof form->etag, "\"%" PRId64 ".%" PRId64 ".%.16s\"", incarnation, epoch,
-             digest_hex(&digest, hex));
-    snprintf(epoch_text, sizeof epoch_text, "%" PRId64, epoch);
-    form->fresh = response_over(body, length, form->etag, epoch_text);
-    form->stale = response_over(body, length, form->etag, epoch_text);
+    etag_write(form->etag, incarnation, number, digest_hex(digest, hex));
+    snprintf(number_text, sizeof number_text, "%" PRId64, number);
+    form->fresh = response_over(body, length, form->etag, header, number_text);
+    form->stale = response_over(body, length, form->etag, header, number_text);
     if (form->fresh == NULL || form->stale == NULL ||
         MHD_add_response_header(form->stale, "Serin-Stale", "true") != MHD_YES) {
-        form_free(form);
+        snapshot_form_free(form);
         return STATUS_NO_MEMORY;
     }
     return STATUS_OK;
+}
+
+enum status snapshot_form(struct route_form *form, int64_t incarnation, int64_t epoch, char *text,
+                          size_t length)
+{
+    struct digest digest = digest_sha256(text, length);
+    return snapshot_form_as(form, incarnation, epoch, "Serin-Epoch", &digest, text, length);
 }
 
 struct service_view *service_view_new(const char *name)
@@ -92,6 +99,7 @@ struct service_view *service_view_new(const char *name)
         return NULL;
     atomic_init(&view->references, 1);
     snprintf(view->name, sizeof view->name, "%s", name);
+    view->since_rev = view->before_rev = view->before_epoch = -1;
     rules_default(&view->rules);
     return view;
 }
@@ -105,8 +113,8 @@ void service_view_unref(struct service_view *view)
 {
     if (view == NULL || atomic_fetch_sub_explicit(&view->references, 1, memory_order_acq_rel) != 1)
         return;
-    form_free(&view->normal);
-    form_free(&view->lapsed);
+    snapshot_form_free(&view->normal);
+    snapshot_form_free(&view->lapsed);
     rules_free(&view->rules);
     free(view);
 }
@@ -158,6 +166,7 @@ void snapshot_unref(struct snapshot *snapshot)
         return;
     for (size_t i = 0; i < snapshot->services; i++)
         service_view_unref(snapshot->service[i]);
+    overview_free(snapshot->overview);
     free(snapshot->service);
     free(snapshot->token);
     free(snapshot);
@@ -192,12 +201,24 @@ bool service_view_has_lapsed(const struct service_view *view, struct wall_time w
     return view->leased && (wall.us >= view->lapse_wall.us || mono.us >= view->lapse_mono.us);
 }
 
+int64_t service_view_epoch_at(const struct service_view *view, int64_t rev)
+{
+    if (view->since_rev >= 0 && rev >= view->since_rev)
+        return view->epoch;
+    return view->before_rev >= 0 && rev >= view->before_rev ? view->before_epoch : -1;
+}
+
 const struct route_form *service_view_form(const struct service_view *view, struct wall_time wall,
                                            struct mono_time mono)
 {
     if (view->lapsed.fresh != NULL && service_view_has_lapsed(view, wall, mono))
         return &view->lapsed;
     return &view->normal;
+}
+
+void etag_write(char out[ETAG_MAX], int64_t incarnation, int64_t number, const char *hex)
+{
+    snprintf(out, ETAG_MAX, "\"%" PRId64 ".%" PRId64 ".%.16s\"", incarnation, number, hex);
 }
 
 /* Reads "<incarnation>.<epoch>.<digest>" with its quotes. */

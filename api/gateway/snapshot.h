@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/id.h"
+#include "gateway/flag.h"
 #include "gateway/rules.h"
 
 #include <stdatomic.h>
@@ -14,11 +15,12 @@
 #include <stdint.h>
 
 struct MHD_Response;
+struct overview;
 
 enum { ETAG_MAX = 80 };
 
-/* One form of a route's answer. The responses carry ETag, Cache-Control, Serin-Epoch and Content-Type;
-   `stale` also Serin-Stale. They serve 200 and 304 alike. */
+/* One form of an answer. The responses carry ETag, Cache-Control, Serin-Epoch (of all routes: Serin-Revision)
+   and Content-Type; `stale` also Serin-Stale. They serve 200 and 304 alike. */
 struct route_form {
     char etag[ETAG_MAX]; /* with its quotes */
     const char *body;    /* lent by the responses */
@@ -38,6 +40,10 @@ struct service_view {
     char name[NAME_MAX_LENGTH + 1];
     bool routed; /* else it has no route yet */
     int64_t incarnation, epoch;
+    /* The epoch is served from this route revision on, the one before it from `before_rev` on; -1 = not
+     * known.
+     */
+    int64_t since_rev, before_rev, before_epoch;
     struct route_form normal;
     /* A canary's weight is a lease. Past either of these times only the lapsed form is served: stable alone.
        The wall clock is there for a machine that slept, the monotonic one for a wall clock that was set back.
@@ -48,6 +54,7 @@ struct service_view {
     struct route_form lapsed;
     size_t weights;
     struct route_weight weight[2];
+    struct flag flag; /* lent by normal.body */
     struct rules rules;
 };
 
@@ -65,6 +72,7 @@ struct snapshot {
     size_t services, tokens;
     struct service_view **service;      /* sorted by name */
     struct snapshot_token_entry *token; /* sorted by secret */
+    struct overview *overview; /* all routes in one answer; owned; NULL: to be made by who needs it */
 };
 
 /* --- building (one thread)
@@ -73,6 +81,10 @@ struct snapshot {
 /* Prepares a form of `body`, which is malloc'ed and taken over also on failure. NO_MEMORY. */
 enum status snapshot_form(struct route_form *form, int64_t incarnation, int64_t epoch, char *body,
                           size_t length) MUST_CHECK;
+/* The same of something that is numbered in `header` and known by `digest`. */
+enum status snapshot_form_as(struct route_form *form, int64_t incarnation, int64_t number, const char *header,
+                             const struct digest *digest, char *body, size_t length) MUST_CHECK;
+void snapshot_form_free(struct route_form *form);
 /* A view without route, with one reference. NULL on no memory. */
 struct service_view *service_view_new(const char *name);
 void service_view_ref(struct service_view *view);
@@ -93,12 +105,18 @@ const struct service_view *snapshot_find(const struct snapshot *snapshot,
 const struct snapshot_token_entry *snapshot_find_token(const struct snapshot *snapshot,
                                                        const struct digest *secret);
 bool service_view_has_lapsed(const struct service_view *view, struct wall_time wall, struct mono_time mono);
+/* The newest epoch that whoever applied all routes of this revision is sure to have; -1 = not known. */
+int64_t service_view_epoch_at(const struct service_view *view, int64_t rev);
 /* The form to serve now. */
 const struct route_form *service_view_form(const struct service_view *view, struct wall_time wall,
                                            struct mono_time mono);
 
 /* --- entity tags
  * ------------------------------------------------------------------------------------------------- */
+
+/* "<incarnation>.<number>.<first 16 of these hex digits>", with quotes. The number is the epoch of a
+   service's route, or the revision of all of them. */
+void etag_write(char out[ETAG_MAX], int64_t incarnation, int64_t number, const char *hex);
 
 /* Where a client stands, by what it sent in If-None-Match. */
 enum etag_standing {

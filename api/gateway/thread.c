@@ -8,6 +8,7 @@
 #include "gateway/parts.h"
 
 #include "base/log.h"
+#include "gateway/overview.h"
 #include "gateway/publisher.h"
 
 #include <errno.h>
@@ -26,7 +27,8 @@ enum {
     WAIT_STEP_MS = 50,    /* deadlines of parked connections are kept to within this */
     STOP_WAIT_MS = 5000,  /* for clients that read their answers slowly */
     STOP_STEP_MS = 10,
-    ACKS_MAX = 20000
+    ACKS_MAX = 20000,
+    ACKS_AT_ONCE = 5000
 };
 
 /* --- waking
@@ -196,26 +198,58 @@ static void on_readable(uv_poll_t *handle, int status, int events)
 struct ack_job {
     struct letter letter;
     struct gateway_thread *thread;
-    struct ack *acks;
+    struct ack *acks; /* owned */
     size_t count;
-    bool written;
+    struct follower_word *words; /* owned */
+    size_t said;
+    struct snapshot *snapshot; /* what the words refer to; owned reference, NULL without words */
+    bool written, words_written;
 };
+
+static void ack_job_free(struct ack_job *job)
+{
+    free(job->acks);
+    free(job->words);
+    snapshot_unref(job->snapshot);
+    free(job);
+}
 
 static void acks_written(struct gateway_thread *thread, struct letter *letter)
 {
     struct ack_job *job = (struct ack_job *)letter;
     if (!job->written)
         acks_return(thread->acks, job->acks, job->count);
+    if (!job->words_written)
+        followers_return(thread->followers, job->words, job->said);
     thread->jobs--;
     thread->acks_out = false;
-    free(job->acks);
-    free(job);
+    ack_job_free(job);
+}
+
+/* Many at once would hold up others that write. */
+static bool write_rows(struct publisher *publisher, const struct ack *acks, size_t count)
+{
+    while (count > 0) {
+        size_t some = count < ACKS_AT_ONCE ? count : ACKS_AT_ONCE;
+        if (publisher_write_acks(publisher, acks, some) != STATUS_OK)
+            return false;
+        acks += some;
+        count -= some;
+    }
+    return true;
 }
 
 static void write_acks(void *argument)
 {
     struct ack_job *job = argument;
-    job->written = publisher_write_acks(job->thread->gateway->publisher, job->acks, job->count) == STATUS_OK;
+    struct publisher *publisher = job->thread->gateway->publisher;
+    struct ack *rows = NULL;
+    bool failed = false;
+    job->written = write_rows(publisher, job->acks, job->count);
+    size_t expanded =
+        job->said > 0 ? followers_expand(job->words, job->said, job->snapshot, &rows, &failed) : 0;
+    job->words_written = !failed && write_rows(publisher, rows, expanded);
+    free(rows);
     thread_send(job->thread, &job->letter);
 }
 
@@ -225,7 +259,11 @@ static void hear_parked(struct gateway_thread *thread)
     struct mono_time now = clock_mono();
     for (struct waiter *at = thread->waiters.first; at != NULL; at = at->next) {
         const struct request *request = request_of_waiter(at);
-        if (request->instance[0] != '\0')
+        if (request->instance[0] == '\0')
+            continue;
+        if (!request->path->argument)
+            routes_heard_all(request, now);
+        else
             acks_heard(thread->acks, request->argument, request->instance, request->applied_epoch, now);
     }
 }
@@ -239,17 +277,20 @@ static void send_acks(struct gateway_thread *thread)
     if (job == NULL)
         return;
     job->count = acks_take(thread->acks, &job->acks);
-    if (job->count == 0) {
-        free(job->acks);
-        free(job);
+    if (thread->snapshot != NULL)
+        job->said = followers_take(thread->followers, clock_mono(), &job->words);
+    if (job->said > 0)
+        job->snapshot = snapshot_ref(thread->snapshot);
+    if (job->count == 0 && job->said == 0) {
+        ack_job_free(job);
         return;
     }
     job->letter.open = acks_written;
     job->thread = thread;
     if (lane_submit(thread->gateway->database, write_acks, job) != STATUS_OK) {
         acks_return(thread->acks, job->acks, job->count);
-        free(job->acks);
-        free(job);
+        followers_return(thread->followers, job->words, job->said);
+        ack_job_free(job);
         return;
     }
     thread->jobs++;
@@ -317,9 +358,22 @@ static void take_snapshot(struct gateway_thread *thread)
     struct snapshot *newest = atomic_exchange(&thread->slot, NULL);
     if (newest == NULL)
         return;
+    overview_free(thread->overview);
+    thread->overview = NULL;
     snapshot_unref(thread->snapshot);
     thread->snapshot = newest;
     wake_waiters(thread, is_due);
+}
+
+const struct overview *thread_overview(struct gateway_thread *thread, struct wall_time wall,
+                                       struct mono_time mono)
+{
+    const struct overview *newest = thread->overview != NULL ? thread->overview : thread->snapshot->overview;
+    if (newest != NULL && !overview_has_lapsed(newest, wall, mono))
+        return newest;
+    overview_free(thread->overview);
+    thread->overview = overview_new(thread->snapshot, wall, mono);
+    return thread->overview;
 }
 
 static void on_wake(uv_async_t *handle)
@@ -433,10 +487,14 @@ static void dismantle(struct gateway_thread *thread)
         thread->loop_ready = false;
     }
     snapshot_unref(atomic_exchange(&thread->slot, NULL));
+    overview_free(thread->overview);
+    thread->overview = NULL;
     snapshot_unref(thread->snapshot);
     thread->snapshot = NULL;
     acks_free(thread->acks);
     thread->acks = NULL;
+    followers_free(thread->followers);
+    thread->followers = NULL;
     pthread_mutex_destroy(&thread->lock);
 }
 
@@ -448,9 +506,10 @@ enum status thread_start(struct gateway_thread *thread, struct gateway *gateway,
     pthread_mutex_init(&thread->lock, NULL);
     waiters_init(&thread->waiters, connections / 4 * 3);
     thread->acks = acks_new(ACKS_MAX);
+    thread->followers = followers_new(ACKS_MAX);
     thread->loop_ready = uv_loop_init(&thread->loop) == 0;
     enum status status = STATUS_OK;
-    if (thread->acks == NULL || !thread->loop_ready)
+    if (thread->acks == NULL || thread->followers == NULL || !thread->loop_ready)
         status = fault_set(fault, STATUS_NO_MEMORY, "Out of memory");
     if (status == STATUS_OK)
         status = start_daemon(thread, listen_fd, connections, fault);

@@ -11,7 +11,7 @@ static void member(struct text *out, const char *name, const char *value)
     json_put_string(out, value, strlen(value));
 }
 
-void http_problem_put(struct text *out, const struct fault *fault, const char *request_id)
+void http_problem_open(struct text *out, const struct fault *fault, const char *request_id)
 {
     text_printf(out, "{\"type\":\"https://serin.dev/problems/%s\"", status_slug(fault->status));
     member(out, "title", status_title(fault->status));
@@ -36,5 +36,10 @@ void http_problem_put(struct text *out, const struct fault *fault, const char *r
     } else if (fault->errors > 0) {
         member(out, "next_step", "Mend the fields named under errors, and send it again.");
     }
+}
+
+void http_problem_put(struct text *out, const struct fault *fault, const char *request_id)
+{
+    http_problem_open(out, fault, request_id);
     text_putc(out, '}');
 }

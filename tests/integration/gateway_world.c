@@ -198,6 +198,7 @@ static size_t take_header(char *data, size_t size, size_t count, void *argument)
     take_value(data, length, "serin-stale:", reply->stale, sizeof reply->stale);
     take_value(data, length, "serin-behind:", reply->behind, sizeof reply->behind);
     take_value(data, length, "serin-epoch:", reply->epoch, sizeof reply->epoch);
+    take_value(data, length, "serin-revision:", reply->revision, sizeof reply->revision);
     take_value(data, length, "retry-after:", reply->retry_after, sizeof reply->retry_after);
     return length;
 }

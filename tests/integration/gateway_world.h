@@ -12,7 +12,7 @@
 
 struct reply {
     long code; /* 0: no answer */
-    char body[8192], etag[128], stale[16], behind[16], epoch[32], retry_after[16];
+    char body[8192], etag[128], stale[16], behind[16], epoch[32], revision[32], retry_after[16];
     double seconds;
 };
 
