@@ -18,7 +18,7 @@ struct ofrep_request {
 
 /* Reads {"context": {"targetingKey": ..., ...}}; everything else in it is for other rules than ours, and
    ignored. On failure nothing is owned, the fault is MALFORMED or TOO_LARGE, and *code is the protocol's word
-   for it, a static string. */
+   for it, a static string; NULL on success. */
 enum status ofrep_request_read(const char *text, size_t length, struct ofrep_request *out, const char **code,
                                struct fault *fault) MUST_CHECK;
 void ofrep_request_free(struct ofrep_request *request);
