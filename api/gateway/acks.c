@@ -80,6 +80,23 @@ void acks_heard(struct acks *acks, const char *service, const char *instance, in
     entry->ack.heard = now;
 }
 
+void acks_sweep(struct acks *acks, bool (*keep)(void *argument, struct ack *ack), void *argument)
+{
+    for (size_t i = 0; i < SLOTS; i++) {
+        struct entry **at = &acks->slot[i];
+        while (*at != NULL) {
+            struct entry *entry = *at;
+            if (keep(argument, &entry->ack)) {
+                at = &entry->next;
+                continue;
+            }
+            *at = entry->next;
+            free(entry);
+            acks->count--;
+        }
+    }
+}
+
 static int by_name(const void *a, const void *b)
 {
     const struct ack *x = a, *y = b;

@@ -23,6 +23,9 @@ void acks_free(struct acks *acks); /* NULL is fine */
 /* The newest word counts. */
 void acks_heard(struct acks *acks, const char *service, const char *instance, int64_t applied_epoch,
                 struct mono_time now);
+/* Shows each that is remembered to `keep`, which may change its epoch; forgets those for which it is false.
+ */
+void acks_sweep(struct acks *acks, bool (*keep)(void *argument, struct ack *ack), void *argument);
 /* What was heard since the last call, sorted by (service, instance): *out is the caller's (free). Returns how
    many; 0 and NULL also on no memory, and then nothing is lost. */
 size_t acks_take(struct acks *acks, struct ack **out);

@@ -57,6 +57,7 @@ enum MHD_Result ofrep_answer(struct request *request)
              &answer);
     ofrep_request_free(&asked);
     acks_heard(thread->acks, view->name, request->instance, view->epoch, mono);
+    acks_heard(thread->evaluators, view->name, request->instance, view->epoch, mono);
     return answer_body(request, MHD_HTTP_OK, "application/json", &body);
 }
 

@@ -95,9 +95,11 @@ struct gateway_thread {
     struct mono_time wait_armed; /* when the wait timer will look at deadlines */
     struct acks *acks;
     struct followers *followers; /* who asks for all routes */
-    bool acks_out;               /* a job writes them down */
-    size_t jobs;                 /* that owe a letter */
-    size_t open;                 /* requests begun and not ended */
+    struct acks *evaluators;     /* who has flags evaluated here one by one, and the epoch that was noted */
+    int64_t evaluated_rev, evaluated_incarnation; /* up to which they were noted */
+    bool acks_out;                                /* a job writes them down */
+    size_t jobs;                                  /* that owe a letter */
+    size_t open;                                  /* requests begun and not ended */
     size_t body_bytes;
     bool resumed; /* connections that MHD has yet to take up again */
     bool stopping;

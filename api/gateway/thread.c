@@ -28,7 +28,8 @@ enum {
     STOP_WAIT_MS = 5000,  /* for clients that read their answers slowly */
     STOP_STEP_MS = 10,
     ACKS_MAX = 20000,
-    ACKS_AT_ONCE = 5000
+    ACKS_AT_ONCE = 5000,
+    EVALUATORS_KEPT_MS = 3600000 /* longer than a lease: after that nobody waits for them */
 };
 
 /* --- waking
@@ -268,11 +269,39 @@ static void hear_parked(struct gateway_thread *thread)
     }
 }
 
+static bool note_epoch(void *argument, struct ack *ack)
+{
+    const struct moment *now = argument;
+    const struct service_view *view = snapshot_find(now->thread->snapshot, ack->service);
+    if (view == NULL || !view->routed || now->mono.us - ack->heard.us > (int64_t)EVALUATORS_KEPT_MS * 1000)
+        return false;
+    if (view->epoch != ack->applied_epoch) {
+        ack->applied_epoch = view->epoch;
+        acks_heard(now->thread->acks, ack->service, ack->instance, view->epoch, ack->heard);
+    }
+    return true;
+}
+
+/* Who has every flag evaluated here keeps nothing: a new epoch is applied for it by being served, whether it
+   asks again soon or not. It is not heard by that. */
+static void note_evaluators(struct gateway_thread *thread)
+{
+    const struct snapshot *snapshot = thread->snapshot;
+    struct moment now = {thread, clock_wall(), clock_mono()};
+    if (snapshot == NULL ||
+        (snapshot->rev == thread->evaluated_rev && snapshot->incarnation == thread->evaluated_incarnation))
+        return;
+    thread->evaluated_rev = snapshot->rev;
+    thread->evaluated_incarnation = snapshot->incarnation;
+    acks_sweep(thread->evaluators, note_epoch, &now);
+}
+
 static void send_acks(struct gateway_thread *thread)
 {
     if (thread->acks_out || thread->stopping)
         return;
     hear_parked(thread);
+    note_evaluators(thread);
     struct ack_job *job = calloc(1, sizeof *job);
     if (job == NULL)
         return;
@@ -495,6 +524,8 @@ static void dismantle(struct gateway_thread *thread)
     thread->acks = NULL;
     followers_free(thread->followers);
     thread->followers = NULL;
+    acks_free(thread->evaluators);
+    thread->evaluators = NULL;
     pthread_mutex_destroy(&thread->lock);
 }
 
@@ -507,9 +538,11 @@ enum status thread_start(struct gateway_thread *thread, struct gateway *gateway,
     waiters_init(&thread->waiters, connections / 4 * 3);
     thread->acks = acks_new(ACKS_MAX);
     thread->followers = followers_new(ACKS_MAX);
+    thread->evaluators = acks_new(ACKS_MAX);
     thread->loop_ready = uv_loop_init(&thread->loop) == 0;
     enum status status = STATUS_OK;
-    if (thread->acks == NULL || thread->followers == NULL || !thread->loop_ready)
+    if (thread->acks == NULL || thread->followers == NULL || thread->evaluators == NULL ||
+        !thread->loop_ready)
         status = fault_set(fault, STATUS_NO_MEMORY, "Out of memory");
     if (status == STATUS_OK)
         status = start_daemon(thread, listen_fd, connections, fault);

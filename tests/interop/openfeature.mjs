@@ -9,7 +9,7 @@ const baseUrl = process.env.SERIN_OFREP;
 const headers = [['Authorization', `Bearer ${process.env.SERIN_TOKEN}`], ['Serin-Gateway', instance]];
 const codes = {}; // HTTP status -> how often
 const fetchImplementation = async (...request) => {
-  const response = await fetch(...request);
+  const response = await fetch(request[0], { ...request[1], signal: AbortSignal.timeout(30000) });
   codes[response.status] = (codes[response.status] ?? 0) + 1;
   return response;
 };
