@@ -122,6 +122,10 @@ Test(gateway_overview, a_client_that_knows_more_gets_nothing_older)
     reply = poll_as("\"2.1.0123456789abcdef\"");
     gateway_expect(&reply, 304);
     cr_assert_str_eq(reply.behind, "true");
+    /* what it has applied is known by whom it has that from */
+    gateway_sleep_ms(1500);
+    cr_assert_eq(database_number(&world.database, "SELECT count(*) FROM gateways WHERE instance = 'gw-a'"),
+                 0);
 }
 
 Test(gateway_overview, roles_waits_and_methods_are_those_of_one_route)
