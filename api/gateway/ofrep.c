@@ -39,7 +39,7 @@ enum MHD_Result ofrep_answer(struct request *request)
 {
     struct gateway_thread *thread = request->thread;
     struct fault fault = {.status = STATUS_OK};
-    struct ofrep_request asked;
+    struct ofrep_request asked = {.body = NULL};
     struct text body;
     struct mono_time mono = clock_mono();
     if (read_request(request, &asked, &fault) != STATUS_OK)
@@ -169,7 +169,7 @@ enum MHD_Result ofrep_answer_all(struct request *request)
 {
     struct gateway_thread *thread = request->thread;
     struct fault fault = {.status = STATUS_OK};
-    struct ofrep_request asked;
+    struct ofrep_request asked = {.body = NULL};
     if (read_request(request, &asked, &fault) != STATUS_OK)
         return answer_problem(request, &fault);
     struct choices choices = {thread->snapshot, clock_wall(),     clock_mono(),
