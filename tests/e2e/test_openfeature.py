@@ -35,7 +35,8 @@ def packages():
     for name in ("package.json", "package-lock.json", "openfeature.mjs"):
         shutil.copy(os.path.join(INTEROP, name), folder)
     try:
-        run = subprocess.run([NPM, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=folder, capture_output=True,
+        run = subprocess.run([NPM, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=1",
+                              "--fetch-retry-mintimeout=2000"], cwd=folder, capture_output=True,
                              text=True, timeout=180, stdin=subprocess.DEVNULL)
         problem = run.stderr[-500:] if run.returncode != 0 else None
     except subprocess.TimeoutExpired:
