@@ -1,6 +1,6 @@
 # The rooms of the controller, ground floor first. SEES is the whole of what a room may include (see DESIGN in
 # CONTRIBUTING.md): base <- decision <- spec <- store <- rollout <- reconcile; store <- sources, notify <- reconcile.
-serin_room(base LINKS PkgConfig::JSONC PkgConfig::SODIUM PkgConfig::CURL Threads::Threads m)
+serin_room(base LINKS PkgConfig::JSONC PkgConfig::SODIUM PkgConfig::CURL PkgConfig::ZLIB Threads::Threads m)
 serin_room(decision SEES base LINKS m)
 # decision is pure: headers of everything that does I/O are shadowed by files that refuse to compile.
 target_include_directories(serin_decision BEFORE PRIVATE ${CMAKE_SOURCE_DIR}/controller/decision/refused)
