@@ -1,0 +1,84 @@
+/* What a GenAI span says of a request: one table from the attributes and the providers' words to SLIs. Pure.
+
+   Nothing but the facts below is ever kept of a span: an attribute that is not in the table is dropped where
+   it is read, and with it every prompt and completion. */
+#pragma once
+
+#include "base/id.h"
+#include "decision/sli.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* One value of an attribute, lent. A list comes element by element. */
+struct genai_value {
+    enum { GENAI_TEXT, GENAI_BOOL, GENAI_INTEGER, GENAI_NUMBER } kind;
+    const char *text; /* not terminated */
+    size_t length;
+    int64_t integer; /* also of a bool */
+    double number;
+};
+
+/* Attributes that name service, release and stratum; set by whoever runs Serin. */
+struct genai_names {
+    char service[128], release[128], stratum[128];
+};
+
+/* How a request ended, in the words of all providers. */
+enum genai_end {
+    GENAI_OK,
+    GENAI_REFUSAL,
+    GENAI_CONTENT_FILTER,
+    GENAI_TRUNCATED,
+    GENAI_SCHEMA_INVALID,
+    GENAI_TOOL_ERROR,
+    GENAI_RATE_LIMITED,
+    GENAI_TIMEOUT,
+    GENAI_ERROR,
+    GENAI_CANCELLED, /* whoever asked has gone: nobody's fault */
+    GENAI_UNKNOWN    /* a word that is not in the table */
+};
+
+/* The name of a service, release or stratum: none, one, or one that is no name. */
+struct genai_name {
+    enum { GENAI_ABSENT, GENAI_NAMED, GENAI_NO_NAME } state;
+    char text[NAME_MAX_LENGTH + 1];
+};
+
+/* All that is kept of a resource or a span. */
+struct genai_facts {
+    struct genai_name service, release, stratum, variant; /* by genai_names; feature_flag.result.variant */
+    struct genai_name service_name, service_version;      /* the conventions' own */
+    bool genai, inference;                                /* has a gen_ai.* operation; asks a model */
+    bool says_refusal, says_schema, says_tools;           /* its provider has words for these */
+    unsigned finished;                                    /* bit of each enum genai_end in finish reasons */
+    bool failed, status_failed;          /* error.type is there; the span's status is error */
+    enum genai_end failure;              /* of error.type */
+    int64_t http_status;                 /* 0 = none */
+    double first_chunk_s;                /* -1 = none */
+    int64_t input_tokens, output_tokens; /* -1 = none */
+    uint64_t said, said_bad;             /* bit of each SLI that serin.sli.* gives */
+};
+
+void genai_facts_begin(struct genai_facts *facts);
+/* Takes one attribute; one that is not in the table changes nothing. `key` need not be terminated. */
+void genai_take(struct genai_facts *facts, const struct genai_names *names, const char *key, size_t length,
+                const struct genai_value *value);
+/* One by the words of providers' finish reasons, and of error types. Letters and digits alone count, in
+   either case, behind the last '.'. */
+enum genai_end genai_finish_reason(const char *text, size_t length);
+enum genai_end genai_error_type(const char *text, size_t length);
+
+enum genai_verdict { GENAI_NOT_SAID, GENAI_GOOD, GENAI_BAD };
+struct genai_judged {
+    enum genai_verdict of[SLI_COUNT];
+};
+/* What the span says of each SLI that does not need a threshold. False if it says nothing at all of the
+   request, since that was cancelled. */
+bool genai_judge(const struct genai_facts *span, struct genai_judged *out);
+/* The name that holds: of the span, then of its resource; in the order of the conventions. NULL: none is
+   given. One that is no name is "". */
+const char *genai_service(const struct genai_facts *span, const struct genai_facts *resource);
+const char *genai_release(const struct genai_facts *span, const struct genai_facts *resource);
+const char *genai_stratum(const struct genai_facts *span, const struct genai_facts *resource);

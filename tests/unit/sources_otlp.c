@@ -1,0 +1,310 @@
+/* Reading ExportTraceServiceRequest in both encodings. */
+#include "base/text.h"
+#include "sources/otlp.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+TestSuite(sources_otlp, .timeout = 20);
+
+static const struct genai_names names = {"serin.service", "serin.release", "serin.stratum"};
+
+enum { TAKEN_MAX = 8 };
+struct taken {
+    size_t count;
+    struct otlp_span span[TAKEN_MAX];
+    struct genai_facts resource[TAKEN_MAX];
+    enum status answer;
+};
+
+static enum status take(void *context, const struct genai_facts *resource, const struct otlp_span *span)
+{
+    struct taken *taken = context;
+    if (taken->count < TAKEN_MAX) {
+        taken->span[taken->count] = *span;
+        taken->resource[taken->count] = *resource;
+    }
+    taken->count++;
+    return taken->answer;
+}
+
+static enum status read_json(const char *body, struct taken *taken)
+{
+    struct fault fault = {.status = STATUS_OK};
+    memset(taken, 0, sizeof *taken);
+    enum status status = otlp_read_json(body, strlen(body), &names, take, taken, &fault);
+    cr_assert(status == STATUS_OK || fault.detail[0] != '\0');
+    return status;
+}
+
+/* --- writing protobuf by hand
+ * ------------------------------------------------------------------------------------- */
+
+static void put_varint(struct text *out, uint64_t value)
+{
+    for (; value >= 0x80; value >>= 7)
+        text_putc(out, (char)(value | 0x80));
+    text_putc(out, (char)value);
+}
+
+static void put_number(struct text *out, int field, uint64_t value)
+{
+    put_varint(out, (uint64_t)field << 3);
+    put_varint(out, value);
+}
+
+static void put_fixed(struct text *out, int field, uint64_t value)
+{
+    put_varint(out, (uint64_t)field << 3 | 1);
+    for (int i = 0; i < 8; i++)
+        text_putc(out, (char)(value >> 8 * i));
+}
+
+static void put_bytes(struct text *out, int field, const char *data, size_t length)
+{
+    put_varint(out, (uint64_t)field << 3 | 2);
+    put_varint(out, length);
+    text_add(out, data, length);
+}
+
+/* Puts `inner` as a field, and empties it. */
+static void put_message(struct text *out, int field, struct text *inner)
+{
+    put_bytes(out, field, text_get(inner), inner->length);
+    text_free(inner);
+}
+
+static struct text fresh(void)
+{
+    struct text text;
+    text_init(&text, 1 << 20);
+    return text;
+}
+
+static void put_attribute(struct text *out, int field, const char *key, struct text *any)
+{
+    struct text pair = fresh();
+    put_message(&pair, 2, any); /* the value first: any order is right */
+    put_bytes(&pair, 1, key, strlen(key));
+    put_message(out, field, &pair);
+}
+
+static struct text any_text(const char *value)
+{
+    struct text any = fresh();
+    put_bytes(&any, 1, value, strlen(value));
+    return any;
+}
+
+static struct text any_number(int64_t value)
+{
+    struct text any = fresh();
+    put_number(&any, 3, (uint64_t)value);
+    return any;
+}
+
+static struct text any_list(const char *first, const char *second)
+{
+    struct text any = fresh(), list = fresh(), one = any_text(first), two = any_text(second);
+    put_message(&list, 1, &one);
+    put_message(&list, 1, &two);
+    put_message(&any, 5, &list);
+    return any;
+}
+
+/* One span with everything, its resource behind it, and fields that nobody knows. */
+static struct text whole(void)
+{
+    struct text span = fresh(), scope = fresh(), resource = fresh(), spans = fresh(), request = fresh(), any;
+    double seconds = 0.5;
+    uint64_t bits;
+    memcpy(&bits, &seconds, sizeof bits);
+    put_bytes(&span, 1, "0123456789abcdef", 16);
+    put_bytes(&span, 2, "01234567", 8);
+    put_bytes(&span, 5, "chat m1", 7);
+    put_number(&span, 6, 3);
+    put_fixed(&span, 7, 1000000000);
+    put_fixed(&span, 8, 1500000000);
+    any = any_text("chat");
+    put_attribute(&span, 9, "gen_ai.operation.name", &any);
+    any = any_list("stop", "length");
+    put_attribute(&span, 9, "gen_ai.response.finish_reasons", &any);
+    any = any_number(12);
+    put_attribute(&span, 9, "gen_ai.usage.input_tokens", &any);
+    any = fresh();
+    put_fixed(&any, 4, bits);
+    put_attribute(&span, 9, "gen_ai.response.time_to_first_chunk", &any);
+    any = fresh();
+    put_number(&any, 2, 1);
+    put_attribute(&span, 9, "serin.sli.refusal", &any);
+    any = fresh(); /* status */
+    put_bytes(&any, 2, "x", 1);
+    put_number(&any, 3, 2);
+    put_message(&span, 15, &any);
+    put_varint(&span, 16 << 3 | 5); /* flags */
+    text_add(&span, "\1\0\0\0", 4);
+    put_bytes(&span, 4000, "unknown", 7);
+    put_message(&scope, 2, &span);
+    put_message(&spans, 2, &scope);
+    any = any_text("v7");
+    put_attribute(&resource, 1, "service.version", &any);
+    put_message(&spans, 1, &resource);
+    put_message(&request, 1, &spans);
+    return request;
+}
+
+static enum status read_protobuf(const char *body, size_t length, struct taken *taken)
+{
+    struct fault fault = {.status = STATUS_OK};
+    /* exactly as long as it is, so that a sanitizer sees a byte too far */
+    char *copy = malloc(length + (length == 0));
+    memcpy(copy, body, length);
+    memset(taken, 0, sizeof *taken);
+    enum status status = otlp_read_protobuf(copy, length, &names, take, taken, &fault);
+    cr_assert(status == STATUS_OK || fault.detail[0] != '\0');
+    free(copy);
+    return status;
+}
+
+static void check_whole(const struct taken *taken)
+{
+    const struct otlp_span *span = &taken->span[0];
+    cr_assert_eq(taken->count, 1);
+    cr_assert(span->identified);
+    cr_assert_eq(memcmp(span->trace_id, "0123456789abcdef", 16), 0);
+    cr_assert_eq(memcmp(span->span_id, "01234567", 8), 0);
+    cr_assert_eq(span->start_ns, 1000000000);
+    cr_assert_eq(span->end_ns, 1500000000);
+    cr_assert(span->facts.inference);
+    cr_assert_eq(span->facts.finished, 1u << GENAI_OK | 1u << GENAI_TRUNCATED);
+    cr_assert_eq(span->facts.input_tokens, 12);
+    cr_assert_eq(span->facts.first_chunk_s, 0.5);
+    cr_assert_eq(span->facts.said_bad, 1u << SLI_REFUSAL);
+    cr_assert(span->facts.status_failed);
+    cr_assert_str_eq(taken->resource[0].service_version.text, "v7");
+}
+
+Test(sources_otlp, protobuf_is_read_in_any_order)
+{
+    struct taken taken;
+    struct text body = whole();
+    cr_assert_eq(read_protobuf(body.data, body.length, &taken), STATUS_OK);
+    check_whole(&taken);
+    text_free(&body);
+    cr_assert_eq(read_protobuf("", 0, &taken), STATUS_OK);
+    cr_assert_eq(taken.count, 0);
+}
+
+Test(sources_otlp, protobuf_that_ends_early_is_refused)
+{
+    struct taken taken;
+    struct text body = whole();
+    for (size_t cut = 1; cut < body.length; cut++)
+        cr_assert_eq(read_protobuf(body.data, cut, &taken), STATUS_MALFORMED, "%zu bytes", cut);
+    text_free(&body);
+}
+
+#define WIRE(bytes) read_protobuf(bytes, sizeof bytes - 1, &taken)
+
+Test(sources_otlp, protobuf_that_is_wrong_is_refused)
+{
+    struct taken taken;
+    cr_assert_eq(WIRE("\x0b"), STATUS_MALFORMED, "a group");
+    cr_assert_eq(WIRE("\x0f"), STATUS_MALFORMED, "wire type 7");
+    cr_assert_eq(WIRE("\x00\x00"), STATUS_MALFORMED, "field 0");
+    cr_assert_eq(WIRE("\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"), STATUS_MALFORMED,
+                 "a length of 2^64 - 1");
+    cr_assert_eq(WIRE("\x10\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02"), STATUS_MALFORMED, "more than 64 bits");
+    cr_assert_eq(WIRE("\x10\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x00"), STATUS_MALFORMED, "11 bytes");
+    cr_assert_eq(WIRE("\x10\x80\x00"), STATUS_OK, "a long form of 0 is one");
+    cr_assert_eq(WIRE("\x08\x05"), STATUS_OK, "a field of another type is one nobody knows");
+    cr_assert_eq(WIRE("{}"), STATUS_MALFORMED, "JSON");
+}
+
+#define IDS "\"traceId\":\"30313233343536373839616263646566\",\"spanId\":\"3031323334353637\","
+#define SPAN(fields)                                                                                         \
+    "{\"resourceSpans\":[{\"resource\":{\"attributes\":[{\"key\":\"service.version\",\"value\":{"            \
+    "\"stringValue\":\"v7\"}}]},\"scopeSpans\":[{\"spans\":[{" IDS fields "}]}]}]}"
+
+Test(sources_otlp, json_says_the_same)
+{
+    struct taken taken;
+    cr_assert_eq(
+        read_json(SPAN("\"startTimeUnixNano\":\"1000000000\",\"endTimeUnixNano\":1500000000,\"kind\":3,"
+                       "\"status\":{\"code\":2,\"message\":\"x\"},\"unknown\":[{\"a\":null}],\"attributes\":["
+                       "{\"key\":\"gen_ai.operation.name\",\"value\":{\"stringValue\":\"chat\"}},"
+                       "{\"key\":\"gen_ai.response.finish_reasons\",\"value\":{\"arrayValue\":{\"values\":["
+                       "{\"stringValue\":\"stop\"},{\"stringValue\":\"length\"}]}}},"
+                       "{\"key\":\"gen_ai.usage.input_tokens\",\"value\":{\"intValue\":\"12\"}},"
+                       "{\"key\":\"gen_ai.response.time_to_first_chunk\",\"value\":{\"doubleValue\":0.5}},"
+                       "{\"key\":\"serin.sli.refusal\",\"value\":{\"boolValue\":true}},"
+                       "{\"key\":\"a\",\"value\":{\"kvlistValue\":{\"values\":[]}}},"
+                       "{\"key\":\"b\",\"value\":{\"bytesValue\":\"AA==\"}},{\"key\":\"c\",\"value\":{}},"
+                       "{\"key\":\"d\"}]"),
+                  &taken),
+        STATUS_OK);
+    check_whole(&taken);
+}
+
+Test(sources_otlp, json_of_the_wrong_type_is_refused)
+{
+    static const char *const bodies[] = {
+        "",
+        "null",
+        "[]",
+        "{\"resourceSpans\":{}}",
+        "{\"resourceSpans\":[1]}",
+        "{\"resourceSpans\":[{\"resource\":[]}]}",
+        SPAN("\"traceid\":1,\"startTimeUnixNano\":\"-1\""),
+        SPAN("\"startTimeUnixNano\":\"99999999999999999999\""),
+        SPAN("\"startTimeUnixNano\":\"12x\""),
+        SPAN("\"startTimeUnixNano\":true"),
+        SPAN("\"startTimeUnixNano\":1e300"),
+        SPAN("\"status\":7"),
+        SPAN("\"status\":{\"code\":\"STATUS_CODE_ERROR\"}"),
+        SPAN("\"attributes\":[{\"key\":7,\"value\":{}}]"),
+        SPAN("\"attributes\":[{\"key\":\"a\",\"value\":\"b\"}]"),
+        SPAN("\"attributes\":[{\"key\":\"a\",\"value\":{\"intValue\":1.5}}]"),
+        SPAN("\"attributes\":[{\"key\":\"a\",\"value\":{\"arrayValue\":[]}}]"),
+    };
+    struct taken taken;
+    for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++)
+        cr_expect_eq(read_json(bodies[i], &taken), STATUS_MALFORMED, "%s", bodies[i]);
+    cr_assert_eq(read_json("{}", &taken), STATUS_OK);
+    cr_assert_eq(read_json("{\"resourceSpans\":[]}", &taken), STATUS_OK);
+}
+
+Test(sources_otlp, ids_are_checked)
+{
+    struct taken taken;
+    static const char *const bad[] = {
+        "\"traceId\":\"00000000000000000000000000000000\",\"spanId\":\"3031323334353637\"",
+        "\"traceId\":\"30313233343536373839616263646566\",\"spanId\":\"\"",
+        "\"traceId\":\"3031323334353637383961626364656\",\"spanId\":\"3031323334353637\"",
+        "\"traceId\":\"3031323334353637383961626364656g\",\"spanId\":\"3031323334353637\"",
+        "\"spanId\":\"3031323334353637\""};
+    char body[512];
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        snprintf(body, sizeof body, "{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{%s}]}]}]}", bad[i]);
+        cr_assert_eq(read_json(body, &taken), STATUS_OK);
+        cr_expect(taken.count == 1 && !taken.span[0].identified, "%s", bad[i]);
+    }
+    cr_assert_eq(read_json(SPAN("\"name\":\"x\""), &taken), STATUS_OK);
+    cr_assert(taken.span[0].identified);
+}
+
+Test(sources_otlp, who_takes_may_end_it)
+{
+    struct taken taken = {.answer = STATUS_NO_MEMORY};
+    struct fault fault = {.status = STATUS_OK};
+    struct text body = whole(), twice = fresh();
+    text_add(&twice, body.data, body.length);
+    text_add(&twice, body.data, body.length);
+    cr_assert_eq(otlp_read_protobuf(twice.data, twice.length, &names, take, &taken, &fault),
+                 STATUS_NO_MEMORY);
+    cr_assert_eq(taken.count, 1);
+    text_free(&body);
+    text_free(&twice);
+}
