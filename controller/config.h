@@ -16,7 +16,12 @@
     X(gateway_addr, "SERIN_GATEWAY_ADDR", "127.0.0.1:8081", "gateway port, host:port")                       \
     X(state_dir, "SERIN_STATE_DIR", "",                                                                      \
       "folder for the last known good routes and the files control.addr and gateway.addr; none = not kept")  \
-    X(log_level, "SERIN_LOG_LEVEL", "info", "debug, info, warn or error")
+    X(log_level, "SERIN_LOG_LEVEL", "info", "debug, info, warn or error")                                    \
+    X(otlp_service, "SERIN_OTLP_SERVICE", "serin.service",                                                   \
+      "attribute of spans or resources that names the service, before service.name")                         \
+    X(otlp_release, "SERIN_OTLP_RELEASE", "serin.release",                                                   \
+      "attribute that names the release, after feature_flag.result.variant and before service.version")      \
+    X(otlp_stratum, "SERIN_OTLP_STRATUM", "serin.stratum", "attribute that names the stratum")
 
 #define CONFIG_INTEGER_TABLE(X)                                                                              \
     X(database_connections, "SERIN_DATABASE_CONNECTIONS", 16, 2, 200, "connections to Postgres at most")     \

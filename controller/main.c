@@ -255,7 +255,10 @@ static enum status start_ports(struct serind *serind, struct fault *fault)
     struct gateway_options gateway = {.listen = config->gateway_addr,
                                       .conninfo = config->database_url,
                                       .state_dir = config->state_dir[0] != '\0' ? config->state_dir : NULL,
-                                      .connections = (size_t)config->gateway_connections};
+                                      .connections = (size_t)config->gateway_connections,
+                                      .otlp_service = config->otlp_service,
+                                      .otlp_release = config->otlp_release,
+                                      .otlp_stratum = config->otlp_stratum};
     enum status status = counts_start(&counts, &serind->counts, fault);
     gateway.counts = serind->counts;
     if (status == STATUS_OK)

@@ -103,17 +103,22 @@ enum MHD_Result answer_problem(struct request *request, const struct fault *faul
     unsigned code = (unsigned)status_http(fault->status);
     id_new("rq", id);
     text_init(&body, PROBLEM_MAX);
-    http_problem_open(&body, fault, id);
-    if (request->path->metric == METRIC_OFREP)
-        put_ofrep(&body, request, fault);
-    text_putc(&body, '}');
+    const char *type = HTTP_PROBLEM_TYPE;
+    if (request->path->problem != NULL) {
+        type = request->path->problem(request, fault, &body);
+    } else {
+        http_problem_open(&body, fault, id);
+        if (request->path->metric == METRIC_OFREP)
+            put_ofrep(&body, request, fault);
+        text_putc(&body, '}');
+    }
     if (text_status(&body) != STATUS_OK) {
         text_free(&body);
         return MHD_NO;
     }
     size_t length = body.length;
     char *bytes = text_take(&body);
-    struct MHD_Response *response = bytes != NULL ? answer_response(bytes, length, HTTP_PROBLEM_TYPE) : NULL;
+    struct MHD_Response *response = bytes != NULL ? answer_response(bytes, length, type) : NULL;
     if (response == NULL)
         return MHD_NO;
     snprintf(seconds, sizeof seconds, "%d", RETRY_AFTER_S);

@@ -171,6 +171,25 @@ static int64_t or_default(int64_t value, int64_t otherwise)
     return value > 0 ? value : otherwise;
 }
 
+static bool copy_name(char *out, size_t size, const char *name, const char *otherwise)
+{
+    int length = snprintf(out, size, "%s", name != NULL ? name : otherwise);
+    return length > 0 && (size_t)length < size;
+}
+
+static enum status name_attributes(struct gateway *gateway, const struct gateway_options *options,
+                                   struct fault *fault)
+{
+    struct genai_names *names = &gateway->otlp_names;
+    if (copy_name(names->service, sizeof names->service, options->otlp_service, "serin.service") &&
+        copy_name(names->release, sizeof names->release, options->otlp_release, "serin.release") &&
+        copy_name(names->stratum, sizeof names->stratum, options->otlp_stratum, "serin.stratum"))
+        return STATUS_OK;
+    fault_set(fault, STATUS_INVALID, "The name of an attribute of spans is empty or longer than 127 bytes");
+    fault_next(fault, "Look at SERIN_OTLP_SERVICE, SERIN_OTLP_RELEASE and SERIN_OTLP_STRATUM.");
+    return STATUS_INVALID;
+}
+
 static enum status set_up(struct gateway *gateway, const struct gateway_options *options, struct fault *fault)
 {
     gateway->options = *options;
@@ -197,7 +216,7 @@ static enum status set_up(struct gateway *gateway, const struct gateway_options 
         gateway->content == NULL || gateway->clocks == NULL || gateway->decode == NULL ||
         gateway->database == NULL)
         return fault_set(fault, STATUS_NO_MEMORY, "Out of memory");
-    return STATUS_OK;
+    return name_attributes(gateway, options, fault);
 }
 
 static void gateway_free(struct gateway *gateway)

@@ -19,6 +19,9 @@ struct gateway_options {
     int64_t poll_ms;              /* the database is asked for changes at least this often; 0 = 1000 */
     int64_t stale_after_ms; /* answers not checked for this long are marked stale, and not ready; 0 = 10000 */
     int64_t database_wait_ms; /* longest call to the database; 0 = 2000 */
+    /* Attributes of spans that name service, release and stratum; NULL = serin.service, serin.release,
+       serin.stratum. Copied */
+    const char *otlp_service, *otlp_release, *otlp_stratum;
 };
 
 struct gateway;

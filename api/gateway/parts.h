@@ -17,6 +17,7 @@
 #include "gateway/metrics.h"
 #include "gateway/snapshot.h"
 #include "gateway/waiters.h"
+#include "sources/genai.h"
 
 #include <microhttpd.h>
 #include <pthread.h>
@@ -27,6 +28,7 @@ enum { GATEWAY_THREADS_MAX = 16, GATEWAY_ROLE = 1 /* viewer 0, gateway 1, ... */
 
 struct gateway_thread;
 struct outcome_job;
+struct otlp_job;
 struct content_job;
 
 /* Something for a gateway thread, from another thread. Embedded in what it is about. */
@@ -60,6 +62,11 @@ struct request {
     /* outcomes, content */
     struct outcome_job *outcome; /* owned; outcomes.c */
     struct content_job *content; /* owned; content.c */
+    struct otlp_job *otlp;       /* owned; otlp.c */
+    /* a body in chunks that is under way; chunks.c */
+    bool chunked;
+    struct request *chunk_next, *chunk_before;
+    struct mono_time got_on;
 };
 
 /* One path of the port. `answer` is called when the body has been read, and again whenever the request was
@@ -70,6 +77,9 @@ struct path {
     enum metric_path metric;
     enum MHD_Result (*answer)(struct request *request);
     void (*forget)(struct request *request); /* frees what it made; NULL = nothing */
+    bool chunks;                             /* the body may come in chunks */
+    /* Appends a fault in the form of the path's protocol; returns the media type. NULL: problem+json */
+    const char *(*problem)(const struct request *request, const struct fault *fault, struct text *out);
 };
 
 struct gateway_thread {
@@ -101,7 +111,8 @@ struct gateway_thread {
     size_t jobs;                                  /* that owe a letter */
     size_t open;                                  /* requests begun and not ended */
     size_t body_bytes;
-    bool resumed; /* connections that MHD has yet to take up again */
+    struct request *chunked; /* requests whose body comes in chunks; lent */
+    bool resumed;            /* connections that MHD has yet to take up again */
     bool stopping;
     struct mono_time stop_by;
     struct metric_thread metrics;
@@ -128,6 +139,7 @@ struct gateway {
     pthread_mutex_t clock_lock;
     struct database_clock clock; /* clock_lock */
     struct metric_shared metrics;
+    struct genai_names otlp_names;
     struct wall_time started;
     int listen_fd;
     char address[80];
@@ -191,6 +203,8 @@ enum MHD_Result outcomes_answer(struct request *request);
 void outcomes_forget(struct request *request);
 enum MHD_Result content_answer(struct request *request);
 void content_forget(struct request *request);
+enum MHD_Result traces_answer(struct request *request);
+void traces_forget(struct request *request);
 enum MHD_Result health_live(struct request *request);
 enum MHD_Result health_ready(struct request *request);
 enum MHD_Result metrics_answer(struct request *request);

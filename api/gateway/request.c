@@ -1,6 +1,8 @@
 /* A request from its first line to its end: which path it is for, its body, who sends it. */
 #include "gateway/answer.h"
 #include "gateway/auth.h"
+#include "gateway/chunks.h"
+#include "gateway/otlp_answer.h"
 #include "gateway/parts.h"
 
 #include <stdio.h>
@@ -14,17 +16,18 @@ enum {
 };
 
 static const struct path paths[] = {
-    {"/v1/routes", false, false, false, METRIC_ROUTES, routes_answer, NULL},
-    {"/v1/routes/", true, false, false, METRIC_ROUTES, routes_answer, NULL},
-    {"/ofrep/v1/evaluate/flags", false, true, false, METRIC_OFREP, ofrep_answer_all, NULL},
-    {"/ofrep/v1/evaluate/flags/", true, true, false, METRIC_OFREP, ofrep_answer, NULL},
-    {"/v1/outcomes", false, true, false, METRIC_OUTCOMES, outcomes_answer, outcomes_forget},
-    {"/v1/content/", true, false, false, METRIC_CONTENT, content_answer, content_forget},
-    {"/livez", false, false, true, METRIC_LIVEZ, health_live, NULL},
-    {"/readyz", false, false, true, METRIC_READYZ, health_ready, NULL},
-    {"/metrics", false, false, true, METRIC_METRICS, metrics_answer, NULL},
+    {"/v1/routes", false, false, false, METRIC_ROUTES, routes_answer, NULL, false, NULL},
+    {"/v1/routes/", true, false, false, METRIC_ROUTES, routes_answer, NULL, false, NULL},
+    {"/ofrep/v1/evaluate/flags", false, true, false, METRIC_OFREP, ofrep_answer_all, NULL, false, NULL},
+    {"/ofrep/v1/evaluate/flags/", true, true, false, METRIC_OFREP, ofrep_answer, NULL, false, NULL},
+    {"/v1/outcomes", false, true, false, METRIC_OUTCOMES, outcomes_answer, outcomes_forget, false, NULL},
+    {"/v1/traces", false, true, false, METRIC_TRACES, traces_answer, traces_forget, true, otlp_put_fault},
+    {"/v1/content/", true, false, false, METRIC_CONTENT, content_answer, content_forget, false, NULL},
+    {"/livez", false, false, true, METRIC_LIVEZ, health_live, NULL, false, NULL},
+    {"/readyz", false, false, true, METRIC_READYZ, health_ready, NULL, false, NULL},
+    {"/metrics", false, false, true, METRIC_METRICS, metrics_answer, NULL, false, NULL},
 };
-static const struct path no_path = {"", false, false, true, METRIC_OTHER, NULL, NULL};
+static const struct path no_path = {"", false, false, true, METRIC_OTHER, NULL, NULL, false, NULL};
 
 static const struct path *path_of(const char *url, const char **argument)
 {
@@ -70,6 +73,7 @@ void request_completed(void *argument, struct MHD_Connection *connection, void *
     (void)code;
     if (request == NULL)
         return;
+    chunks_end(request);
     waiters_leave(&thread->waiters, &request->waiter);
     if (request->path->forget != NULL)
         request->path->forget(request);
@@ -85,6 +89,7 @@ void request_completed(void *argument, struct MHD_Connection *connection, void *
 static enum MHD_Result take_body(struct request *request, const char *data, size_t length)
 {
     struct gateway_thread *thread = request->thread;
+    chunks_progress(request);
     if (request->refused_body) {
         request->body_counted += length;
         thread->body_bytes += length;
@@ -110,7 +115,7 @@ static enum MHD_Result begin_answer(struct request *request)
     if (path == &no_path)
         return answer_refusal(
             request, STATUS_NOT_FOUND, "The gateway port has no such path",
-            "It serves /v1/routes, /v1/routes/{service}, /ofrep/v1/evaluate/flags, /v1/outcomes, "
+            "It serves /v1/routes, /v1/routes/{service}, /ofrep/v1/evaluate/flags, /v1/outcomes, /v1/traces, "
             "/v1/content/{digest}, /livez, /readyz and /metrics; everything else is on the control port.");
     bool read = strcmp(request->method, "GET") == 0 || strcmp(request->method, "HEAD") == 0;
     if (path->body ? strcmp(request->method, "POST") != 0 : !read)
@@ -137,13 +142,10 @@ enum MHD_Result request_handle(void *argument, struct MHD_Connection *connection
         request = *context = request_new(argument, connection, url, method);
         if (request == NULL)
             return MHD_NO;
-        /* libmicrohttpd 0.9.75 turns for ever over a chunk's line that does not end, and asks nobody for a
-         * token */
-        if (MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_TRANSFER_ENCODING) !=
-            NULL)
-            return answer_refusal(request, STATUS_MALFORMED,
-                                  "A body without Content-Length is not taken here",
-                                  "Send the body in one piece, with a Content-Length.");
+        enum MHD_Result refused;
+        if (request_header(request, MHD_HTTP_HEADER_TRANSFER_ENCODING) != NULL &&
+            !chunks_begin(request, &refused))
+            return refused;
         return MHD_YES;
     }
     if (*upload_size > 0) {
@@ -153,5 +155,6 @@ enum MHD_Result request_handle(void *argument, struct MHD_Connection *connection
     }
     if (request->suspended)
         return MHD_YES; /* called once more before MHD noted it */
+    chunks_end(request);
     return begin_answer(request);
 }

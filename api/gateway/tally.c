@@ -1,41 +1,18 @@
-/* Counting a batch.
-
-   An SLI of an outcome is true (bad), false (good) or absent: absent counts nowhere. It counts in the second
-   in which its request was admitted, as long as the request is not older than that SLI's maturity. Later bad
-   ones are noted apart, since the second may have been judged already; the request itself still counts until
-   it is late in every SLI. */
+/* Reading a batch of outcomes and admissions, and counting it. */
 #include "gateway/tally.h"
 
 #include "base/json.h"
+#include "gateway/outcome.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { ITEMS_MAX = 10000, COUNT_MAX = 1000000, AGE_MAX_MS = 86400000, POINTER_MAX = 48 };
+enum { ITEMS_MAX = 10000, COUNT_MAX = 1000000, POINTER_MAX = 48 };
 static const int64_t CLOCK_MAX_MS = 9007199254740991;
 
 #define NUMBER_MAX 9007199254740991 /* 2^53 - 1 */
 #define SCORE_MAX  1000000.0
-
-enum judged { ABSENT, GOOD, BAD };
-
-/* One outcome as it was read. */
-struct outcome {
-    const char *release, *stratum;
-    int64_t age_ms;
-    enum judged sli[SLI_COUNT];
-    bool has[COUNTS_SUMS];
-    double value[COUNTS_SUMS];
-    int64_t ttft_ms, latency_ms; /* -1 = absent */
-    bool rescued;
-};
-
-static int64_t bucket_of(struct wall_time now, int64_t age_ms)
-{
-    int64_t us = now.us - age_ms * 1000;
-    return us >= 0 ? us / 1000000 : -((-us + 999999) / 1000000);
-}
 
 /* The release, or NULL after it was put on the list of rejected ones. */
 static const char *known_release(struct tally *tally, const struct rules *rules, const char *release,
@@ -66,12 +43,12 @@ static enum status read_admission(struct json_object *item, const char *pointer,
     json_fields_name(&fields, "release", JSON_REQUIRED, &release);
     json_fields_name(&fields, "stratum", JSON_OPTIONAL, &stratum);
     json_fields_integer(&fields, "count", JSON_REQUIRED, 1, COUNT_MAX, &count);
-    json_fields_integer(&fields, "age_ms", JSON_REQUIRED, 0, AGE_MAX_MS, &age_ms);
+    json_fields_integer(&fields, "age_ms", JSON_REQUIRED, 0, OUTCOME_AGE_MAX_MS, &age_ms);
     enum status status = json_fields_close(&fields);
     if (status != STATUS_OK || known_release(tally, rules, release, pointer) == NULL)
         return status;
     struct counts_entry *entry =
-        counts_delta_entry(tally->delta, release, rules_stratum(rules, stratum), bucket_of(now, age_ms));
+        counts_delta_entry(tally->delta, release, rules_stratum(rules, stratum), outcome_bucket(now, age_ms));
     if (entry == NULL)
         return fault_set(fault, STATUS_NO_MEMORY, "Out of memory");
     entry->admissions += count;
@@ -93,7 +70,7 @@ static enum status read_slis(struct json_fields *parent, struct outcome *outcome
     for (int i = 0; i < SLI_COUNT; i++) {
         bool bad;
         if (json_fields_bool(&fields, sli_name((enum sli)i), JSON_OPTIONAL, &bad))
-            outcome->sli[i] = bad ? BAD : GOOD;
+            outcome->sli[i] = bad ? OUTCOME_BAD : OUTCOME_GOOD;
     }
     return json_fields_close(&fields);
 }
@@ -110,14 +87,14 @@ static int64_t read_amount(struct json_fields *fields, const char *name, enum co
 }
 
 static enum status read_fields(struct json_object *item, const char *pointer, struct outcome *outcome,
-                               struct fault *fault)
+                               bool *rescued, struct fault *fault)
 {
     struct json_fields fields;
     *outcome = (struct outcome){.stratum = ""};
     json_fields_open(&fields, item, pointer, fault);
     json_fields_name(&fields, "release", JSON_REQUIRED, &outcome->release);
     json_fields_name(&fields, "stratum", JSON_OPTIONAL, &outcome->stratum);
-    json_fields_integer(&fields, "age_ms", JSON_REQUIRED, 0, AGE_MAX_MS, &outcome->age_ms);
+    json_fields_integer(&fields, "age_ms", JSON_REQUIRED, 0, OUTCOME_AGE_MAX_MS, &outcome->age_ms);
     enum status slis = read_slis(&fields, outcome, fault);
     outcome->ttft_ms = read_amount(&fields, "ttft_ms", SUM_TTFT_MS, outcome);
     outcome->latency_ms = read_amount(&fields, "latency_ms", SUM_LATENCY_MS, outcome);
@@ -127,62 +104,28 @@ static enum status read_fields(struct json_object *item, const char *pointer, st
     if (json_fields_number(&fields, "score", JSON_OPTIONAL, -SCORE_MAX, SCORE_MAX,
                            &outcome->value[SUM_SCORE]))
         outcome->has[SUM_SCORE] = true;
-    json_fields_bool(&fields, "rescued", JSON_OPTIONAL, &outcome->rescued);
+    json_fields_bool(&fields, "rescued", JSON_OPTIONAL, rescued);
     enum status status = json_fields_close(&fields);
     return status != STATUS_OK ? status : slis;
-}
-
-/* What was measured in ms is held against its threshold, unless the gateway has judged it itself. */
-static void judge(struct outcome *outcome, enum sli sli, int64_t measured_ms, int64_t threshold_ms)
-{
-    if (outcome->sli[sli] != ABSENT || measured_ms < 0 || threshold_ms <= 0)
-        return;
-    outcome->sli[sli] = sli_over(sli, measured_ms, threshold_ms) ? BAD : GOOD;
-}
-
-static void count(const struct outcome *outcome, const struct rules *rules, int64_t lag_ms,
-                  struct counts_entry *entry)
-{
-    int64_t known_ms = outcome->age_ms + lag_ms; /* after its admission */
-    bool in_time = known_ms <= rules->oldest_ms;
-    for (int i = 0; i < SLI_COUNT; i++) {
-        bool bad = outcome->sli[i] == BAD;
-        if (outcome->sli[i] == ABSENT) {
-            entry->absent[i] += in_time;
-            continue;
-        }
-        bool mature = known_ms > rules->maturity_ms[i];
-        entry->n[i] += !mature || in_time;
-        *(mature ? &entry->late[i] : &entry->k[i]) += bad;
-    }
-    if (!in_time) {
-        entry->late_outcomes++;
-        return;
-    }
-    entry->outcomes++;
-    for (int i = 0; i < COUNTS_SUMS; i++) {
-        entry->sums[i] += outcome->has[i] ? outcome->value[i] : 0;
-        entry->summed[i] += outcome->has[i];
-    }
 }
 
 static enum status read_outcome(struct json_object *item, const char *pointer, const struct rules *rules,
                                 struct wall_time now, struct tally *tally, struct fault *fault)
 {
     struct outcome outcome;
-    enum status status = read_fields(item, pointer, &outcome, fault);
+    bool rescued = false;
+    enum status status = read_fields(item, pointer, &outcome, &rescued, fault);
     if (status != STATUS_OK || known_release(tally, rules, outcome.release, pointer) == NULL)
         return status;
-    judge(&outcome, SLI_TTFT, outcome.ttft_ms, rules->ttft_ms);
-    judge(&outcome, SLI_LATENCY, outcome.latency_ms, rules->latency_ms);
-    judge(&outcome, SLI_TIMEOUT, outcome.latency_ms, rules->timeout_ms);
-    if (outcome.rescued) /* whoever answered instead: the assigned release did not (law 12) */
-        outcome.sli[SLI_ERROR] = BAD;
-    struct counts_entry *entry = counts_delta_entry(
-        tally->delta, outcome.release, rules_stratum(rules, outcome.stratum), bucket_of(now, outcome.age_ms));
+    outcome_judge(&outcome, rules);
+    if (rescued) /* whoever answered instead: the assigned release did not (law 12) */
+        outcome.sli[SLI_ERROR] = OUTCOME_BAD;
+    struct counts_entry *entry =
+        counts_delta_entry(tally->delta, outcome.release, rules_stratum(rules, outcome.stratum),
+                           outcome_bucket(now, outcome.age_ms));
     if (entry == NULL)
         return fault_set(fault, STATUS_NO_MEMORY, "Out of memory");
-    count(&outcome, rules, tally->lag_ms, entry);
+    outcome_count(&outcome, rules, tally->lag_ms, entry);
     tally->accepted++;
     return STATUS_OK;
 }

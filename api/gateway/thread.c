@@ -5,6 +5,7 @@
    MHD_stop_daemon() aborts the process while a connection is suspended, so that all are resumed and served
    first. */
 #include "gateway/auth.h"
+#include "gateway/chunks.h"
 #include "gateway/parts.h"
 
 #include "base/log.h"
@@ -332,6 +333,7 @@ static void on_second(uv_timer_t *timer)
     wake_waiters(thread, is_due); /* a lease may have run out */
     waiters_wake_gone(&thread->waiters, wake_waiter, NULL);
     send_acks(thread);
+    chunks_cut(thread);
     pump(thread);
 }
 

@@ -1,0 +1,251 @@
+"""The real OpenTelemetry Node SDK as the source of counts: an application instrumented by the GenAI conventions, the SDK's
+own exporters, and the daemon. tests/interop/otel has the application and what it needs from npm."""
+import json
+import os
+import random
+import shutil
+import subprocess
+import threading
+import time
+
+import pytest
+
+import serin
+from serin import first_release, gateway_live, service, wait_for
+
+HERE = os.path.join(serin.ROOT, "tests", "interop", "otel")
+INSTALLED = os.path.join(serin.BUILD, "interop", "otel")
+SECRET = "Zwetschgendatschi"  # stands for every prompt and completion
+
+
+def installed():
+    """npm's packages, once for each lock file; skips where there is no node or no registry."""
+    if shutil.which("node") is None or shutil.which("npm") is None:
+        pytest.skip("node and npm are not installed", allow_module_level=True)
+    os.makedirs(INSTALLED, exist_ok=True)
+    stamp, lock = os.path.join(INSTALLED, "installed-lock.json"), open(os.path.join(HERE, "package-lock.json")).read()
+    for name in ("package.json", "package-lock.json", "app.mjs"):
+        shutil.copy(os.path.join(HERE, name), INSTALLED)
+    if os.path.exists(stamp) and open(stamp).read() == lock:
+        return
+    run = subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=INSTALLED, capture_output=True,
+                         text=True, timeout=300)
+    if run.returncode != 0:
+        pytest.skip(f"npm could not install the OpenTelemetry SDK: {run.stderr.strip()[-200:]}", allow_module_level=True)
+    with open(stamp, "w") as file:
+        file.write(lock)
+
+
+installed()
+
+
+class App:
+    """An instrumented application: a node process with the SDK. `instance`: the name it sends as a gateway."""
+
+    def __init__(self, world, resource, exporter="proto", compression="none", instance="app-1", token=None):
+        settings = {"exporter": exporter, "compression": compression, "resource": resource,
+                    "url": f"http://{world.daemon.gateway}/v1/traces",
+                    "headers": {"Authorization": f"Bearer {token or world.tokens['gateway']}", "Serin-Gateway": instance}}
+        self.process = subprocess.Popen(["node", "app.mjs", json.dumps(settings)], cwd=INSTALLED, text=True,
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def make(self, *requests):
+        """Makes these spans and flushes; what the exporter said of it."""
+        self.process.stdin.write(json.dumps({"make": requests}) + "\n")
+        self.process.stdin.flush()
+        line = self.process.stdout.readline()
+        assert line, "the application has ended"
+        return json.loads(line)
+
+    def stop(self):
+        self.process.stdin.close()
+        try:
+            self.process.wait(timeout=20)
+        finally:
+            self.process.kill()
+            self.process.wait()
+            self.process.stdout.close()
+
+
+@pytest.fixture
+def app(world):
+    made = []
+
+    def make(*arguments, **kw):
+        made.append(App(world, *arguments, **kw))
+        return made[-1]
+    yield make
+    for one in made:
+        one.stop()
+
+
+def chat(finish="end_turn", provider="anthropic", times=1, **more):
+    """A request to a model as an instrumentation library tells of it, with everything that it may tell."""
+    attributes = {"gen_ai.operation.name": "chat", "gen_ai.provider.name": provider, "gen_ai.request.model": "m1",
+                  "gen_ai.request.temperature": 0.5, "gen_ai.request.stream": True,
+                  "gen_ai.usage.input_tokens": 12, "gen_ai.usage.output_tokens": 34,
+                  "gen_ai.response.time_to_first_chunk": 0.3,
+                  "gen_ai.input.messages": json.dumps([{"role": "user", "parts": [{"content": SECRET}]}]),
+                  "gen_ai.output.messages": json.dumps([{"role": "assistant", "parts": [{"content": SECRET}]}]),
+                  "gen_ai.system_instructions": SECRET, "gen_ai.prompt": SECRET, "llm.prompts": [SECRET, SECRET],
+                  **more.pop("attributes", {})}
+    if finish:
+        attributes["gen_ai.response.finish_reasons"] = [finish]
+    return {"attributes": attributes, "times": times, "events": [{"name": "gen_ai.content.prompt", "attributes": {
+        "gen_ai.prompt": SECRET}}], **more}
+
+
+def known(world, name, **kw):
+    """A service that the gateway port has heard of."""
+    service(world.client(), name, **kw)
+    heartbeat = {"service": name}
+    wait_for("the gateway port knows the service",
+             lambda: world.gateway_client().request("POST", "/v1/outcomes", heartbeat, raw=True)[0] == 200, 10)
+
+
+def counted(world, name, what):
+    return int(float(world.database.sql(f"SELECT coalesce(sum({what}), 0) FROM observations WHERE service = '{name}'")[0][0]))
+
+
+SLIS = ["refusal", "content_filter", "error", "timeout", "ttft", "latency", "schema_invalid", "tool_error", "empty_retrieval",
+        "truncated", "rate_limited"]
+
+
+def sli(world, name, one):
+    at = SLIS.index(one) + 1
+    return counted(world, name, f"n[{at}]"), counted(world, name, f"k[{at}]")
+
+
+@pytest.mark.parametrize("compression", ["none", "gzip"])
+@pytest.mark.parametrize("exporter", ["http", "proto"])
+def test_the_sdk_reports_and_is_understood(world, app, exporter, compression):
+    name = f"sdk-{exporter}-{compression}"
+    known(world, name, slos={"refusal": {"objective": 90}, "error": {"objective": 90},
+                              "ttft": {"objective": 90, "threshold": "200ms"}})
+    one = app({"service.name": name, "service.version": "v1"}, exporter, compression)
+    answer = one.make(
+        chat(times=20), chat("refusal", times=5), chat("max_tokens", times=3),
+        chat(None, attributes={"error.type": "429"}, failed=f"rate limit {SECRET}", times=2),
+        chat(None, attributes={"error.type": "APITimeoutError"}, failed="timeout"),
+        chat(None, attributes={"error.type": "500"}, failed="x"),
+        chat("content_filter", "azure.ai.openai", attributes={"error.type": "400"}, failed=SECRET, times=4),
+        {"name": "GET /", "attributes": {"http.response.status_code": 500}, "times": 7},
+        {"name": "execute_tool", "attributes": {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "t"}})
+    assert [r["code"] for r in answer["results"]] == [0] and not answer["said"], answer
+    assert answer["results"][0]["spans"] == 44
+    assert counted(world, name, "outcomes") == 36, "only what asked a model is an outcome"
+    assert sli(world, name, "refusal") == (28, 5), "a failed one says nothing of refusals, nor does Azure's"
+    assert sli(world, name, "truncated") == (32, 3)
+    assert sli(world, name, "content_filter") == (32, 4)
+    assert sli(world, name, "rate_limited") == (36, 2)
+    assert sli(world, name, "timeout") == (36, 1)
+    assert sli(world, name, "error") == (36, 1)
+    assert sli(world, name, "ttft") == (36, 36)
+    assert counted(world, name, "sums[3]") == 36 * 12 and counted(world, name, "sums[4]") == 36 * 34
+    rows = world.database.sql(f"SELECT DISTINCT release, gateway, stratum FROM observations WHERE service = '{name}'")
+    assert rows == [["v1", "app-1", ""]]
+
+
+def test_nothing_of_the_content_is_kept(world, app):
+    name = "content"
+    known(world, name)
+    for exporter in ("http", "proto"):
+        one = app({"service.name": name, "service.version": "v1", "app.prompt": SECRET}, exporter)
+        one.make(chat(times=3), chat(attributes={"feature_flag.result.variant": f"{SECRET} is no name"}))
+        one.make(chat(attributes={"gen_ai.response.finish_reasons": [SECRET], "error.type": SECRET}))
+    assert counted(world, name, "outcomes") == 8
+    dump = subprocess.run(["pg_dump", world.database.conninfo], capture_output=True, text=True, timeout=60)
+    assert dump.returncode == 0 and name in dump.stdout, dump.stderr
+    assert SECRET not in dump.stdout
+    assert SECRET not in open(world.daemon.log).read()
+
+
+def test_what_names_the_release_and_what_cannot_be_counted(world, app):
+    name = "named"
+    known(world, name, policy={"strata": ["pro"]})
+    one = app({"service.name": name, "service.version": "v1"})
+    answer = one.make(chat(attributes={"feature_flag.result.variant": "v2", "serin.release": "v1"}, times=3),
+                      chat(attributes={"serin.release": "v2"}, times=5), chat(times=7),
+                      chat(attributes={"serin.stratum": "pro"}, times=2))
+    assert not answer["said"] and answer["results"][0]["code"] == 0, answer
+    rows = world.database.sql(f"SELECT release, stratum, sum(outcomes) FROM observations WHERE service = '{name}' GROUP BY 1, 2")
+    assert sorted(rows) == [["v1", "", "7"], ["v1", "pro", "2"], ["v2", "", "8"]]
+    answer = one.make(chat(attributes={"serin.release": "v9"}, times=2), chat())
+    assert answer["results"][0]["code"] == 0, "a partial success is one"
+    said = "\n".join(answer["said"])
+    assert "2 spans were not counted" in said and f"service {name} has no release v9" in said, answer
+    assert counted(world, name, "outcomes") == 18
+    # two services in one export
+    known(world, "named-too", releases=("v1",))
+    answer = one.make(chat(attributes={"serin.service": "named-too"}, times=4), chat())
+    assert not answer["said"], answer
+    assert counted(world, "named-too", "outcomes") == 4 and counted(world, name, "outcomes") == 19
+
+
+def test_what_the_sender_has_judged_itself_wins(world, app):
+    name = "judged"
+    known(world, name)
+    one = app({"service.name": name, "service.version": "v1"})
+    one.make(chat("stop", "openai", times=3),
+             chat("stop", "openai", attributes={"serin.sli.refusal": True}, times=2),
+             chat("stop", "openai", attributes={"serin.sli.refusal": False, "serin.sli.schema_invalid": True}, times=4))
+    assert sli(world, name, "refusal") == (6, 2), "OpenAI's 'stop' is no proof that nothing was refused"
+    assert sli(world, name, "schema_invalid") == (4, 4)
+
+
+def test_without_a_token_the_sdk_hears_it(world, app):
+    one = app({"service.name": "x"}, token="wrong")
+    answer = one.make(chat())
+    assert answer["results"][0]["code"] == 1, answer
+
+
+def test_spans_of_a_refusing_canary_lead_to_a_rollback(world, app):
+    """Two services side by side, each with its gateway that only polls, and an application whose spans are all that is
+    reported."""
+    client, stopped, failed = world.client(), threading.Event(), []
+    policy = {"plan": {"steps": [{"weight": "20%", "bake": "2s"}, {"weight": "50%", "bake": "2s"}, {"weight": "100%", "bake": "1h"}]},
+              "guardrails": {"refusal": {"maturity": "3s", "budget_share": 0, "margin": 10}}, "warmup": "0s", "blanking": "1s",
+              "blind": "60s"}
+    rates = {"steady": {"v1": 0.02, "v2": 0.02}, "refusing": {"v1": 0.02, "v2": 0.4}}
+    gateways, rollouts, draw = {}, {}, random.Random(11)
+    for name in rates:
+        service(client, name, policy=policy)
+        first_release(client, name)
+        gateways[name] = world.gateway(name, {})
+        gateways[name].reporting = False
+        gateways[name].start()
+    one = app({"service.name": "the-app"}, compression="gzip")
+
+    def spans(name):
+        for release in gateways[name].route["releases"]:
+            count = 200 * release["weight"] // 10000
+            refused = sum(draw.random() < rates[name][release["release"]] for _ in range(count))
+            about = {"serin.service": name, "feature_flag.result.variant": release["release"]}
+            yield chat(attributes=about, times=count - refused)
+            yield chat("refusal", attributes=about, times=refused)
+
+    def run():
+        try:
+            while not stopped.wait(0.1):
+                answer = one.make(*(s for name in rates if gateways[name].route for s in spans(name) if s["times"] > 0))
+                assert not answer["said"] and all(r["code"] == 0 for r in answer["results"]), answer
+        except Exception as error:
+            failed.append(error)
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    try:
+        for name in rates:
+            gateway_live(client, name)
+            rollouts[name] = client.post(f"/v1/services/{name}/rollouts", {"release": "v2"})["id"]
+        rollout = serin.ended(client, rollouts["refusing"], 60)
+        assert rollout["phase"] == "rolled_back" and rollout["rule"] in ("evidence.worse", "evidence.ceiling"), rollout["reason"]
+        assert "refusal" in rollout["reason"]
+        assert client.get("/v1/services/refusing/releases/v2")["quarantined"]["rollout"] == rollout["id"]
+        assert client.get(f"/v1/rollouts/{rollout['id']}/explain")["data"]["quality"] == "aged"
+        steady = wait_for("the healthy one advances", lambda: (lambda r: r if r["step"] >= 2 else None)(
+            client.get(f"/v1/rollouts/{rollouts['steady']}")), 60)
+        assert steady["phase"] in ("progressing", "baking") and not steady["unproven"], steady["reason"]
+    finally:
+        stopped.set()
+        thread.join(timeout=30)
+    assert not thread.is_alive() and not failed, failed
