@@ -165,10 +165,21 @@ static enum status take_span(void *context, const struct genai_facts *resource, 
     return count_span(counting, part, &judged, &outcome);
 }
 
-static void set_key(struct spans_part *part)
+/* A part of which nothing counted has no key either: what is sent again once its release is known counts. */
+static void set_keys(struct spans *spans)
 {
     char hex[DIGEST_HEX];
-    snprintf(part->delta->key, sizeof part->delta->key, "otlp:%s", digest_hex(&part->ids, hex));
+    size_t kept = 0;
+    for (size_t i = 0; i < spans->parts; i++) {
+        struct spans_part *part = &spans->part[i];
+        if (part->accepted == 0) {
+            counts_delta_free(part->delta);
+            continue;
+        }
+        snprintf(part->delta->key, sizeof part->delta->key, "otlp:%s", digest_hex(&part->ids, hex));
+        spans->part[kept++] = *part;
+    }
+    spans->parts = kept;
 }
 
 enum status spans_read(const struct spans_setting *setting, bool protobuf, const char *body, size_t length,
@@ -178,9 +189,9 @@ enum status spans_read(const struct spans_setting *setting, bool protobuf, const
     memset(out, 0, sizeof *out);
     enum status status = (protobuf ? otlp_read_protobuf : otlp_read_json)(body, length, setting->names,
                                                                           take_span, &counting, fault);
-    for (size_t i = 0; i < out->parts; i++)
-        set_key(&out->part[i]);
-    if (status != STATUS_OK)
+    if (status == STATUS_OK)
+        set_keys(out);
+    else
         spans_free(out);
     return status;
 }

@@ -39,7 +39,7 @@ class Client(serin.Client):
 
     @staticmethod
     def hold(method, path, status, headers, answer):
-        if path == "/readyz":
+        if path in ("/readyz", "/v1/traces"):
             return
         where = f"{method} {path[:120]} {status}"
         assert headers["Content-Type"] == "application/problem+json", where
@@ -90,7 +90,8 @@ def shop(client, gate):
 def operations():
     for template, item in SPEC["paths"].items():
         for method in ("get", "put", "post", "delete"):
-            if method in item:
+            # OTLP has errors and unknown fields of its own: test_otlp_hostile.py
+            if method in item and "opentelemetry" not in item[method]["tags"]:
                 yield item[method]["operationId"], method.upper(), template, item[method]
 
 

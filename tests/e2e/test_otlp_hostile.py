@@ -67,6 +67,9 @@ def test_errors_have_the_form_and_encoding_of_otlp(world):
             assert answer[0] == http_code, (role, body[:9], answer)
             code, message = status_of(answer, content_type)
             assert code == rpc and len(message) > 20, (code, message)
+    client = world.gateway_client()
+    code, headers, body = client.request("GET", "/v1/traces", raw=True)
+    assert code == 405 and headers["Allow"] == "POST" and body["code"] == 12
     answer = send(world, b"<x/>", content_type="text/xml")
     assert answer[0] == 415 and "OTLP/HTTP" in answer[2]["message"]
     assert send(world, b"{}")[2] == {} and send(world, b"", content_type=PROTOBUF)[2] == b""

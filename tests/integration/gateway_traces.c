@@ -144,6 +144,29 @@ Test(gateway_traces, the_same_spans_count_once)
     cr_assert_eq(total("outcomes"), 4); /* another batch: it cannot be told */
 }
 
+/* A release that the gateway port has not heard of yet: what is sent again later is no duplicate. */
+Test(gateway_traces, what_did_not_count_has_no_key)
+{
+    begin("chat", "v9");
+    add(1, 100, 50, "");
+    end();
+    struct reply reply = post(body);
+    gateway_expect(&reply, 200);
+    cr_assert_not_null(strstr(reply.body, "rejectedSpans"), "%s", reply.body);
+    database_do(world.database.db,
+                "INSERT INTO releases (service, name, content, digest, behaviour, created_by)"
+                "  SELECT 'chat', 'v9', c, sha256(c), sha256(c), 'test' FROM (SELECT convert_to(replace("
+                "convert_from(content, 'UTF8'), 'v1', 'v9'), 'UTF8') AS c FROM releases WHERE name = 'v1') x;"
+                "INSERT INTO release_artifacts VALUES ('chat', 'v9', 'model', 'm', 1)");
+    for (int i = 0; i < 60 && strcmp(reply.body, "{}") != 0; i++) {
+        gateway_sleep_ms(100);
+        reply = post(body);
+        gateway_expect(&reply, 200);
+    }
+    cr_assert_str_eq(reply.body, "{}");
+    cr_assert_eq(total("outcomes"), 1);
+}
+
 Test(gateway_traces, late_and_ancient_spans)
 {
     begin("chat", "v1");
