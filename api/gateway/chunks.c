@@ -9,7 +9,7 @@
 #include <strings.h>
 #include <sys/socket.h>
 
-enum { STALLED_MS = 2000 };
+static const int64_t STALLED_US = 2000000;
 
 bool chunks_begin(struct request *request, enum MHD_Result *out)
 {
@@ -65,7 +65,7 @@ void chunks_cut(struct gateway_thread *thread)
     for (struct request *at = thread->chunked; at != NULL; at = at->chunk_next) {
         const union MHD_ConnectionInfo *info =
             MHD_get_connection_info(at->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-        if (info == NULL || now.us - at->got_on.us < STALLED_MS * 1000)
+        if (info == NULL || now.us - at->got_on.us < STALLED_US)
             continue;
         log_event(LOG_WARN, "gateway", "a body in chunks does not get on; its connection is closed", "token",
                   at->caller, "path", at->path->prefix, NULL);

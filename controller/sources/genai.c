@@ -351,6 +351,7 @@ bool genai_judge(const struct genai_facts *span, struct genai_judged *judged)
                      {SLI_TRUNCATED, GENAI_TRUNCATED},
                      {SLI_SCHEMA_INVALID, GENAI_SCHEMA_INVALID},
                      {SLI_TOOL_ERROR, GENAI_TOOL_ERROR}};
+    *judged = (struct genai_judged){.of = {GENAI_NOT_SAID}};
     enum genai_verdict *out = judged->of;
     enum genai_end failure = failure_of(span);
     /* a filter is no fault, also where it answers with an error (Azure: HTTP 400) */
@@ -359,8 +360,6 @@ bool genai_judge(const struct genai_facts *span, struct genai_judged *judged)
     unsigned ends = span->finished | (failure != GENAI_OK ? 1u << failure : 0);
     unsigned known = ends & ~(1u << GENAI_UNKNOWN | 1u << GENAI_RATE_LIMITED | 1u << GENAI_TIMEOUT |
                               1u << GENAI_ERROR | 1u << GENAI_CANCELLED);
-    for (size_t i = 0; i < SLI_COUNT; i++)
-        out[i] = GENAI_NOT_SAID;
     for (size_t i = 0; i < sizeof by_finish / sizeof by_finish[0] && known != 0; i++)
         out[by_finish[i].sli] = (known & 1u << by_finish[i].end) != 0 ? GENAI_BAD : GENAI_GOOD;
     /* where a provider has no word for it, its silence is no proof */
