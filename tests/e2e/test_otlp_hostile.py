@@ -126,6 +126,11 @@ def test_a_chunks_line_that_does_not_end_is_cut(own_world):
         fields = open(about).read().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
     ready(world)
+    for head in (CHUNKED, CHUNKED + b"Authorization: Bearer wrong\r\n"):  # nobody gets that far without a token
+        began = time.monotonic()
+        answer = read_all(raw(world, head, b"2;" + b"e" * 1200))
+        assert answer == b"" or answer.startswith(b"HTTP/1.1 401"), answer
+        assert time.monotonic() - began < 1.5
     for line in (b"2;" + b"e" * 50_000, b"0" * 50_000, b"2;" + b"e" * 1200, b"5\r\n{"):
         connection = raw(world, bearer(world) + CHUNKED, line)
         began = time.monotonic()
