@@ -189,8 +189,8 @@ Test(gateway_flag, a_damaged_body_gives_no_flag)
         "{\"releases\":[{\"role\":\"stable\",\"weight\":10000}]}",
         "{\"releases\":[{\"release\":\"v 1\",\"role\":\"stable\",\"weight\":10000}]}",
         "{\"releases\":[{\"release\":\"v1\",\"role\":\"boss\",\"weight\":10000}]}",
-        "{\"releases\":[{\"release\":\"v1\",\"role\":\"canary\",\"weight\":5000},"
-        "{\"release\":\"v2\",\"role\":\"canary\",\"weight\":5000}]}",
+        ("{\"releases\":[{\"release\":\"v1\",\"role\":\"canary\",\"weight\":5000},"
+         "{\"release\":\"v2\",\"role\":\"canary\",\"weight\":5000}]}"),
     };
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
         cr_assert_eq(read(wrong[i]).arms, 0, "%s", wrong[i]);
