@@ -4,11 +4,13 @@
 #include "gateway/overview.h"
 
 #include "base/clock.h"
+#include "gateway/route_format.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-enum { WAIT_MAX_MS = 60000 };
+enum { WAIT_MAX_MS = 60000, FORMATTED_MAX = 4096 };
 
 enum decision {
     DECIDE_UNKNOWN, /* there is no such service */
@@ -105,23 +107,79 @@ static enum MHD_Result refuse(struct request *request, enum decision decision)
         "Cut a release and start its rollout; the first release takes all traffic when its gates hold.");
 }
 
+static const char *parameter(struct request *request, const char *name)
+{
+    return MHD_lookup_connection_value(request->connection, MHD_GET_ARGUMENT_KIND, name);
+}
+
+/* Reads ?format=, ?key= and ?variable=. They are read again when a parked request is answered. */
+static enum status read_format(struct request *request, enum route_format *format, struct route_nginx *nginx,
+                               struct fault *fault)
+{
+    *nginx = (struct route_nginx){parameter(request, "key"), parameter(request, "variable")};
+    enum status status = route_format_parse(parameter(request, "format"), format, fault);
+    if (status == STATUS_OK && *format != ROUTE_JSON && of_all(request)) {
+        fault_set(fault, STATUS_INVALID, "All routes at once are there as JSON only");
+        fault_next(fault, "Ask for one service, as /v1/routes/chat?format=nginx.");
+        return STATUS_INVALID;
+    }
+    if (status == STATUS_OK && *format == ROUTE_NGINX)
+        status = route_nginx_check(nginx, fault);
+    return status;
+}
+
+static bool name_state(struct request *request, struct MHD_Response *response, const struct target *target)
+{
+    char number[32];
+    snprintf(number, sizeof number, "%lld", (long long)target->number);
+    return MHD_add_response_header(response, MHD_HTTP_HEADER_ETAG, target->form->etag) == MHD_YES &&
+           MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-cache") == MHD_YES &&
+           MHD_add_response_header(response, target->header, number) == MHD_YES &&
+           (!gateway_is_stale(request->thread->gateway) ||
+            MHD_add_response_header(response, "Serin-Stale", "true") == MHD_YES);
+}
+
+/* The route in another form than JSON, under the same ETag. */
+static enum MHD_Result answer_formatted(struct request *request, const struct target *target)
+{
+    struct fault fault = {.status = STATUS_OK};
+    enum route_format format;
+    struct route_nginx nginx;
+    struct text out;
+    text_init(&out, FORMATTED_MAX);
+    enum status status = read_format(request, &format, &nginx, &fault);
+    if (status == STATUS_OK)
+        status = route_format_write(&out, target->form->body, target->form->length, format, &nginx, &fault);
+    size_t length = out.length;
+    char *bytes = status == STATUS_OK ? text_take(&out) : NULL;
+    text_free(&out);
+    if (bytes == NULL)
+        return answer_refusal(request, STATUS_INTERNAL, "The route could not be written in this form",
+                              "Fetch it as JSON, without the parameter format.");
+    struct MHD_Response *response = MHD_create_response_from_buffer(length, bytes, MHD_RESPMEM_MUST_FREE);
+    if (response == NULL) {
+        free(bytes);
+        return MHD_NO;
+    }
+    bool good = MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, route_format_type(format)) ==
+                    MHD_YES &&
+                name_state(request, response, target);
+    enum MHD_Result result = good ? answer_with(request, MHD_HTTP_OK, response) : MHD_NO;
+    MHD_destroy_response(response);
+    return result;
+}
+
 /* A 304 that says more than the prepared ones. */
 static enum MHD_Result answer_unchanged(struct request *request, const struct target *target,
                                         const char *header, const char *value)
 {
     const struct route_form *form = target->form;
-    char number[32];
     struct MHD_Response *response =
         MHD_create_response_from_buffer(form->length, (void *)(uintptr_t)form->body, MHD_RESPMEM_MUST_COPY);
     if (response == NULL)
         return MHD_NO;
-    snprintf(number, sizeof number, "%lld", (long long)target->number);
-    bool good = MHD_add_response_header(response, MHD_HTTP_HEADER_ETAG, form->etag) == MHD_YES &&
-                MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-cache") == MHD_YES &&
-                MHD_add_response_header(response, target->header, number) == MHD_YES &&
-                MHD_add_response_header(response, header, value) == MHD_YES;
-    if (good && gateway_is_stale(request->thread->gateway))
-        good = MHD_add_response_header(response, "Serin-Stale", "true") == MHD_YES;
+    bool good =
+        name_state(request, response, target) && MHD_add_response_header(response, header, value) == MHD_YES;
     enum MHD_Result result = good ? answer_with(request, MHD_HTTP_NOT_MODIFIED, response) : MHD_NO;
     MHD_destroy_response(response);
     return result;
@@ -130,7 +188,7 @@ static enum MHD_Result answer_unchanged(struct request *request, const struct ta
 /* Reads ?wait= and the headers. */
 static enum status read_request(struct request *request, int64_t *wait_ms, struct fault *fault)
 {
-    const char *wait = MHD_lookup_connection_value(request->connection, MHD_GET_ARGUMENT_KIND, "wait");
+    const char *wait = parameter(request, "wait");
     request->if_none_match = request_header(request, MHD_HTTP_HEADER_IF_NONE_MATCH);
     *wait_ms = 0;
     if (wait != NULL && (!clock_parse_duration(wait, wait_ms) || *wait_ms > WAIT_MAX_MS)) {
@@ -138,7 +196,10 @@ static enum status read_request(struct request *request, int64_t *wait_ms, struc
         fault_next(fault, "Write it as ?wait=30s.");
         return STATUS_INVALID;
     }
-    return request_instance(request, fault);
+    enum route_format format;
+    struct route_nginx nginx;
+    enum status status = read_format(request, &format, &nginx, fault);
+    return status == STATUS_OK ? request_instance(request, fault) : status;
 }
 
 enum MHD_Result routes_answer(struct request *request)
@@ -160,6 +221,8 @@ enum MHD_Result routes_answer(struct request *request)
     }
     if (target.form == NULL)
         return refuse(request, decision);
+    if (decision == DECIDE_SEND && parameter(request, "format") != NULL)
+        return answer_formatted(request, &target);
     struct MHD_Response *response =
         gateway_is_stale(thread->gateway) ? target.form->stale : target.form->fresh;
     if (decision == DECIDE_SEND)
