@@ -14,8 +14,11 @@
     X(control_socket, "SERIN_CONTROL_SOCKET", "",                                                            \
       "path of a unix socket for the control API too, so that idle connections cannot lock on-call out")     \
     X(gateway_addr, "SERIN_GATEWAY_ADDR", "127.0.0.1:8081", "gateway port, host:port")                       \
+    X(haproxy_addr, "SERIN_HAPROXY_ADDR", "",                                                                \
+      "HAProxy's agent-checks, numeric host:port, without a token; none = not taken")                        \
     X(state_dir, "SERIN_STATE_DIR", "",                                                                      \
-      "folder for the last known good routes and the files control.addr and gateway.addr; none = not kept")  \
+      "folder for the last known good routes and the files control.addr, gateway.addr and haproxy.addr; "    \
+      "none = not kept")                                                                                     \
     X(log_level, "SERIN_LOG_LEVEL", "info", "debug, info, warn or error")                                    \
     X(otlp_service, "SERIN_OTLP_SERVICE", "serin.service",                                                   \
       "attribute of spans or resources that names the service, before service.name")                         \

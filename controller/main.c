@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "config.h"
 #include "control/control.h"
+#include "gateway/agent.h"
 #include "gateway/gateway.h"
 #include "http/server.h"
 #include "notify/notify.h"
@@ -29,6 +30,7 @@ struct serind {
     struct db_pool *pool;
     struct counts_writer *counts;
     struct gateway *gateway;
+    struct agent *agent; /* NULL: HAProxy does not ask here */
     struct control *control;
     struct http_server *server;
     char control_addr[320];
@@ -189,14 +191,20 @@ static void on_notice(uv_timer_t *timer)
         atomic_store(&serind->notifying, false);
 }
 
-static void on_signal(uv_signal_t *handle, int number)
+static void close_loop(struct serind *serind)
 {
-    struct serind *serind = handle->data;
-    log_event(LOG_INFO, "main", "stopping", "signal", number == SIGINT ? "SIGINT" : "SIGTERM", NULL);
+    agent_stop(serind->agent);
+    serind->agent = NULL;
     uv_close((uv_handle_t *)&serind->tick, NULL);
     uv_close((uv_handle_t *)&serind->notice, NULL);
     uv_close((uv_handle_t *)&serind->interrupt, NULL);
     uv_close((uv_handle_t *)&serind->terminate, NULL);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    log_event(LOG_INFO, "main", "stopping", "signal", number == SIGINT ? "SIGINT" : "SIGTERM", NULL);
+    close_loop(handle->data);
 }
 
 static enum status start_workers(struct serind *serind, struct fault *fault)
@@ -272,7 +280,22 @@ static enum status start_ports(struct serind *serind, struct fault *fault)
     return status;
 }
 
-static void run_loop(struct serind *serind)
+/* HAProxy's agent-checks are answered on the loop. */
+static enum status start_agent(struct serind *serind, struct fault *fault)
+{
+    char host[256];
+    uint16_t port;
+    if (serind->config.haproxy_addr[0] == '\0')
+        return STATUS_OK;
+    enum status status = config_split_addr(serind->config.haproxy_addr, host, &port, fault);
+    if (status == STATUS_OK)
+        status = agent_start(&serind->loop, host, port, serind->gateway, &serind->agent, fault);
+    if (status == STATUS_OK)
+        status = write_addr(&serind->config, "haproxy.addr", agent_addr(serind->agent), fault);
+    return status;
+}
+
+static enum status run_loop(struct serind *serind, struct fault *fault)
 {
     uv_loop_init(&serind->loop);
     uv_timer_init(&serind->loop, &serind->tick);
@@ -284,10 +307,15 @@ static void run_loop(struct serind *serind)
     uv_timer_start(&serind->notice, on_notice, 10, NOTIFY_MS);
     uv_signal_start(&serind->interrupt, on_signal, SIGINT);
     uv_signal_start(&serind->terminate, on_signal, SIGTERM);
-    log_event(LOG_INFO, "main", "serving", "control", serind->control_addr, "gateway",
-              gateway_addr(serind->gateway), NULL);
+    enum status status = start_agent(serind, fault);
+    if (status == STATUS_OK)
+        log_event(LOG_INFO, "main", "serving", "control", serind->control_addr, "gateway",
+                  gateway_addr(serind->gateway), NULL);
+    else
+        close_loop(serind);
     uv_run(&serind->loop, UV_RUN_DEFAULT);
     uv_loop_close(&serind->loop);
+    return status;
 }
 
 /* A handler that does not end within its time keeps what it uses; the process ends all the same. */
@@ -327,7 +355,7 @@ static int run_daemon(struct serind *serind)
     if (status == STATUS_OK)
         status = start_ports(serind, &fault);
     if (status == STATUS_OK)
-        run_loop(serind);
+        status = run_loop(serind, &fault);
     stop_all(serind);
     if (status != STATUS_OK)
         return complain(&fault);

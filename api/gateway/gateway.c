@@ -38,7 +38,7 @@ void gateway_publish(struct gateway *gateway, struct snapshot *snapshot)
         if (thread->running)
             thread_wake(thread);
     }
-    snapshot_unref(snapshot);
+    snapshot_unref(atomic_exchange(&gateway->agent_slot, snapshot)); /* ours goes there */
 }
 
 void gateway_checked(struct gateway *gateway, struct mono_time mono, struct wall_time database_now,
@@ -223,6 +223,7 @@ static void gateway_free(struct gateway *gateway)
 {
     for (size_t i = 0; i < gateway->threads; i++)
         snapshot_unref(atomic_exchange(&gateway->thread[i].slot, NULL)); /* of threads that never ran */
+    snapshot_unref(atomic_exchange(&gateway->agent_slot, NULL));
     publisher_free(gateway->publisher);
     content_cache_free(gateway->content);
     clocks_free(gateway->clocks);

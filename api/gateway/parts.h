@@ -135,6 +135,7 @@ struct gateway {
     struct clocks *clocks;          /* of the gateways that report */
     struct lane *decode, *database; /* decoding of large bodies; calls to the database */
     atomic_bool draining;
+    _Atomic(struct snapshot *) agent_slot; /* the newest snapshot, for the listener of agent-checks */
     atomic_llong checked_us; /* when the newest snapshot was last checked against the database; 0 = never */
     pthread_mutex_t clock_lock;
     struct database_clock clock; /* clock_lock */
