@@ -22,6 +22,12 @@ static int get_page(struct cli *cli, const char *base, int64_t limit, const char
     int code = text_status(&path) == STATUS_OK ? cli_get(cli, text_get(&path), answer)
                                                : cli_refuse(cli, NULL, "the cursor is too long");
     text_free(&path);
+    if (code == CLI_OK && !json_object_is_type(pick(answer->json, "items"), json_type_array)) {
+        client_answer_free(answer); /* the gateway port knows some of the paths too, and answers otherwise */
+        return cli_refuse(cli,
+                          "Look at SERIN_URL: it should be Serin's control port (8080), not the gateway port",
+                          "the answer is no list of Serin's control port");
+    }
     return code;
 }
 
