@@ -58,7 +58,7 @@ static size_t read_contract(struct operation *out, size_t max)
             snprintf(out[count].path, sizeof out[count].path, "%s", path);
             count++;
         } else if (count > 0) {
-            if (strstr(line, "tags: [gateway]") != NULL)
+            if (strstr(line, "tags: [gateway") != NULL)
                 out[count - 1].gateway = true;
             take_role(line, out[count - 1].role);
         }
