@@ -63,7 +63,8 @@ static int run_migrate(const struct config *config)
     int applied = 0;
     enum status status = db_open(config->database_url, DB_TIMEOUT_MS, &db, &fault);
     if (status == STATUS_OK) {
-        db_deadline(db, clock_mono_after_ms(clock_mono(), (int64_t)3600 * 1000)); /* a migration may take its time */
+        db_deadline(
+            db, clock_mono_after_ms(clock_mono(), (int64_t)3600 * 1000)); /* a migration may take its time */
         status = migrate_run(db, &applied, &fault);
     }
     db_close(db);
