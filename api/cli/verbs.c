@@ -4,6 +4,7 @@
 #include "cli/output.h"
 #include "cli/pick.h"
 #include "cli/target.h"
+#include "decision/evidence.h"
 #include "decision/policy.h"
 
 #include <math.h>
@@ -113,15 +114,16 @@ static int run_set_weight(struct cli *cli, struct args *args)
 
 static int run_mute(struct cli *cli, struct args *args)
 {
-    enum sli sli;
-    if (!sli_parse(args->word[1], &sli)) {
-        return cli_usage(cli, "\"%.40s\" is no SLI", args->word[1]);
+    int muted;
+    if (!watch_parse(args->word[1], &muted)) {
+        return cli_usage(cli, "\"%.40s\" is nothing that can be muted: an SLI, split, coverage or late",
+                         args->word[1]);
     }
     if (args_get(args, "until") == NULL || args_get(args, "reason") == NULL) {
         return cli_usage(cli, "give --until (a time, or a duration such as 1h) and --reason");
     }
     struct json_object *body = json_object_new_object();
-    cli_add_text(&body, "sli", sli_name(sli));
+    cli_add_text(&body, "sli", watch_name(muted));
     cli_add_text(&body, "until", args_get(args, "until"));
     return command(cli, args, "mute", body);
 }
@@ -151,6 +153,6 @@ const struct command verb_commands[] = {
      "Of a service: its live rollout, else the newest.", retry_options, 1, 1, run_retry},
     {"rollout set-weight", "ID|SERVICE WEIGHT", "lower the canary's weight",
      "WEIGHT is a percentage: 2.5% or 2.5. It can only go down.", reason_options, 2, 2, run_set_weight},
-    {"rollout mute", "ID|SERVICE SLI --until WHEN --reason TEXT",
-     "keep one guardrail from acting for a while", NULL, mute_options, 2, 2, run_mute},
+    {"rollout mute", "ID|SERVICE SLI|split|coverage|late --until WHEN --reason TEXT",
+     "keep one guardrail or check from acting for a while", NULL, mute_options, 2, 2, run_mute},
     {0}};

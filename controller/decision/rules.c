@@ -279,7 +279,7 @@ static const struct rule rules[] = {
      "This rollout has ended as {phase}.", "Look at 'serin routes'."},
 
     {"mute", LIVE, VERB_MUTE, 0, 0, NEXT_STAY, EFFECT_MUTE, "rollout.muted",
-     "The guardrail {muted} is muted until {until}.", NULL},
+     "{muted} is muted until {until}.", NULL},
     {"mute.ended", ENDED, VERB_MUTE, 0, 0, NEXT_STAY, EFFECT_REFUSE, NULL,
      "This rollout has ended as {phase}.", "There is nothing to mute."},
 

@@ -234,6 +234,9 @@ def test_a_rollout_from_start_to_rollback(run, client):
     assert "(muted)" in muted
     run("rollout", "mute", "hand", "refusal", code=2)
     run("rollout", "mute", "hand", "nonsense", "--until", "1h", "--reason", "x", code=2)
+    for check in ("split", "coverage", "late"):  # as the runbooks have it
+        said = run("rollout", "mute", "hand", check, "--until", "4h", "--reason", "known").stdout
+        assert f"Muted: {check}" in said, said
     assert "step 2 of 3, canary at 50 %" in run("rollout", "promote", "hand").stdout
     listed = run("rollout", "list", "hand").stdout.splitlines()
     assert listed[0].split()[:4] == ["ROLLOUT", "RELEASE", "FROM",
