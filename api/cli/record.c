@@ -54,20 +54,22 @@ static bool hash_holds(struct json_object *event)
     return good;
 }
 
-/* Makes room for one more of `count` items at *items (of `size` bytes each). */
-static enum status grow(void **items, size_t size, size_t count, size_t *room, size_t max, const char *what,
-                        struct fault *fault)
+/* Makes room for one more of `count` items (of `size` bytes each); *grown is where they are then, also on
+ * failure. */
+static enum status grow(void *items, size_t size, size_t count, size_t *room, size_t max, const char *what,
+                        void **grown, struct fault *fault)
 {
+    *grown = items;
     if (count == max) {
         return fault_set(fault, STATUS_TOO_LARGE, "The record holds more than %zu %s", max, what);
     }
     if (count == *room) {
         size_t wanted = *room == 0 ? 64 : 2 * *room;
-        void *more = realloc(*items, wanted * size);
+        void *more = realloc(items, wanted * size);
         if (more == NULL) {
             return fault_set(fault, STATUS_NO_MEMORY, "Out of memory");
         }
-        *items = more;
+        *grown = more;
         *room = wanted;
     }
     return STATUS_OK;
@@ -76,8 +78,10 @@ static enum status grow(void **items, size_t size, size_t count, size_t *room, s
 static enum status add_decision(struct record *record, struct json_object *event, const char *pointer,
                                 struct fault *fault)
 {
-    enum status status = grow((void **)&record->decision, sizeof *record->decision, record->decisions,
-                              &record->room, RECORD_DECISIONS_MAX, "decisions", fault);
+    void *grown;
+    enum status status = grow(record->decision, sizeof *record->decision, record->decisions, &record->room,
+                              RECORD_DECISIONS_MAX, "decisions", &grown, fault);
+    record->decision = grown;
     if (status != STATUS_OK) {
         return status;
     }
@@ -117,8 +121,10 @@ static enum status add_split(struct record *record, struct json_object *value, c
                              struct fault *fault)
 {
     int64_t seq = 0;
-    enum status status = grow((void **)&record->split, sizeof *record->split, record->splits,
-                              &record->split_room, RECORD_SPLITS_MAX, "blocks of the split check", fault);
+    void *grown;
+    enum status status = grow(record->split, sizeof *record->split, record->splits, &record->split_room,
+                              RECORD_SPLITS_MAX, "blocks of the split check", &grown, fault);
+    record->split = grown;
     if (status == STATUS_OK) {
         status = spec_read_split_block(value, pointer, &seq, &record->split[record->splits], fault);
     }

@@ -67,7 +67,6 @@ static bool is_json(const struct request *request)
 
 static enum status read_headers(struct request *request, struct otlp_job *job, struct fault *fault)
 {
-    const char *instance = request_header(request, "Serin-Gateway");
     const char *encoding = request_header(request, MHD_HTTP_HEADER_CONTENT_ENCODING);
     job->protobuf = otlp_is_protobuf(request);
     job->gzip = encoding != NULL && strcasecmp(encoding, "gzip") == 0;
@@ -79,11 +78,11 @@ static enum status read_headers(struct request *request, struct otlp_job *job, s
     if (encoding != NULL && !job->gzip && strcasecmp(encoding, "identity") != 0)
         return refuse(fault, STATUS_MEDIA_TYPE, "The body is compressed in a way that is not known here",
                       "Compress it with gzip, or not at all.");
-    if (instance != NULL && !name_valid(instance))
-        return refuse(fault, STATUS_MALFORMED, "The header Serin-Gateway is not a name",
-                      "Use 1 to 63 letters, digits, '.', '_' and '-', beginning with a letter or digit.");
+    if (request_instance(request, fault) != STATUS_OK)
+        return fault->status;
     /* one that does not name itself goes by its token */
-    snprintf(job->gateway, sizeof job->gateway, "%s", instance != NULL ? instance : request->caller);
+    snprintf(job->gateway, sizeof job->gateway, "%s",
+             request->instance[0] != '\0' ? request->instance : request->caller);
     return STATUS_OK;
 }
 
