@@ -9,6 +9,7 @@ from serin import CLI
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "real"))
 import backtests  # noqa: E402
+import detectors  # noqa: E402
 
 SEEDS = 5
 SETS = ("xstest", "azure_llm_2023", "servegen_rates", "llmdrift", "refusal_direction", "llmperf_gpt41nano_repeats", "vllm_burst_load",
@@ -38,3 +39,12 @@ def test_real_outcomes_end_as_expected(which, cases, tmp_path, capsys):
         if not fine:
             missed.append(f"{case['says']}: expected {case['expect']}, but {backtests.ended(results)}")
     assert not missed
+
+
+def test_a_poor_detector_finds_what_people_find_and_blames_only_where_the_arms_have_two(cases, tmp_path):
+    rows = detectors.safe_rows()
+    for case in detectors.cases():
+        _, results = detectors.run_case(case, rows, SEEDS, CLI, str(tmp_path))
+        blamed = backtests.summarise(results)["blamed"]
+        alike = case[1] == case[2] and case[3] == case[4]
+        assert blamed <= 1 if alike else blamed == SEEDS, f"{case}: {backtests.ended(results)}"
