@@ -12,7 +12,7 @@ import threading
 import time
 
 import serin
-from serin import first_release, service, wait_for
+from serin import bucket, first_release, service, wait_for
 
 GATEWAYS = os.path.join(serin.ROOT, "deploy", "gateways")
 STEPS = {"plan": {"steps": [{"weight": w, "bake": "1h"} for w in ("5%", "10%", "25%", "50%", "100%")]},
@@ -77,6 +77,15 @@ def ask(addr, users):
     finally:
         connection.close()
     return answers
+
+
+def expected(world, users):
+    """The release of each user by the rule of the handbook, which the test computes for itself."""
+    route = world.gateway_client().get("/v1/routes/chat")
+    canary = [r for r in route["releases"] if r["role"] == "canary"]
+    stable = [r for r in route["releases"] if r["role"] == "stable"][0]["release"]
+    salt = route["sticky"]["salt"]
+    return [canary[0]["release"] if canary and bucket(salt, u) < canary[0]["weight"] else stable for u in users]
 
 
 def shares(addr, count=2000):

@@ -8,8 +8,8 @@ import pytest
 
 import proxies
 import serin
-from proxies import Backend, Moves, Program, Traffic, ask, free_port, listens, shares
-from serin import bucket, wait_for
+from proxies import Backend, Moves, Program, Traffic, ask, expected, free_port, listens, shares
+from serin import wait_for
 
 HAPROXY = shutil.which("haproxy") or ("/usr/sbin/haproxy" if os.path.exists("/usr/sbin/haproxy") else None)
 if HAPROXY is None:
@@ -194,15 +194,6 @@ def lua_haproxy(world, backends):
         V1_ADDR=backends["v1"].addr, V2_ADDR=backends["v2"].addr, SERIN_LUA=os.path.join(FOLDER, "serin.lua"),
         SERIN_URL=f"http://{world.daemon.gateway}", SERIN_TOKEN=world.tokens["gateway"], SERIN_SERVICES="chat",
         SERIN_INSTANCE="edge-lua")
-
-
-def expected(world, users):
-    """The release of each user by the rule of the handbook, which the test computes for itself."""
-    route = world.gateway_client().get("/v1/routes/chat")
-    canary = [r for r in route["releases"] if r["role"] == "canary"]
-    stable = [r for r in route["releases"] if r["role"] == "stable"][0]["release"]
-    salt = route["sticky"]["salt"]
-    return [canary[0]["release"] if canary and bucket(salt, u) < canary[0]["weight"] else stable for u in users]
 
 
 def test_lua_assigns_every_user_as_the_route_says(own_world, backends):
