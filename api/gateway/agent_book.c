@@ -168,6 +168,19 @@ static void tell(struct agent_answer *out, const struct service_view *view, int 
         say(out, "maint # epoch %" PRId64 " gives it no weight\n", view->epoch);
 }
 
+/* A weight that cannot be said changes nothing, and so is not applied: rounding it would give the canary
+   another share than Serin reckons with. */
+static void refuse(struct agent_answer *out, const struct service_view *view)
+{
+    for (size_t i = 0; i < view->weights; i++) {
+        int32_t weight = view->weight[i].weight, nearest = agent_nearest(weight);
+        if (view->weight[i].canary) {
+            say(out, "# no change: %d.%02d %% is no multiple of 0.5 %%, use %d.%d %%\n", (int)weight / 100,
+                (int)weight % 100, (int)nearest / 100, (int)nearest % 100 / 10);
+        }
+    }
+}
+
 /* What a server is told whose weight is to be 0 while nobody has taken it up: as little as there is, or, if
    it is not known what it has, no change. It has not applied the epoch by that. */
 static void keep(struct agent_answer *out, struct server *server)
@@ -193,7 +206,9 @@ void agent_book_answer(struct agent_book *book, const struct agent_ask *ask, con
     struct server *server = get(book, ask, now, &proxy);
     if (server == NULL) {
         say(out, "# no change: it is not known what this server is\n");
-        if (percent >= 0)
+        if (percent == AGENT_UNSAYABLE)
+            refuse(out, view);
+        else if (percent >= 0)
             tell(out, view, percent);
         return;
     }
@@ -204,6 +219,10 @@ void agent_book_answer(struct agent_book *book, const struct agent_ask *ask, con
     out->ack.heard = now;
     out->ack.applied_epoch = applied_by_all(proxy, view, now);
     out->heard = true;
+    if (percent == AGENT_UNSAYABLE) {
+        refuse(out, view);
+        return;
+    }
     if (percent < 0) {
         server->last = nothing;
         say(out, view->routed ? "# service %s has no release %s\n" : "# service %s has no route yet\n",

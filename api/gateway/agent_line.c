@@ -94,12 +94,19 @@ void agent_line_instance(const char *address, char out[NAME_MAX_LENGTH + 1])
 
 int agent_percent(int32_t canary_weight)
 {
-    int percent = (int)((canary_weight + WEIGHT_STEP / 2) / WEIGHT_STEP);
-    if (canary_weight > 0 && percent == 0)
-        return 1;
-    if (canary_weight < 10000 && percent == AGENT_PERCENT_FULL)
-        return AGENT_PERCENT_FULL - 1;
-    return percent;
+    return canary_weight % WEIGHT_STEP == 0 ? (int)(canary_weight / WEIGHT_STEP) : AGENT_UNSAYABLE;
+}
+
+int32_t agent_nearest(int32_t canary_weight)
+{
+    int32_t nearest = (canary_weight + WEIGHT_STEP / 2) / WEIGHT_STEP * WEIGHT_STEP;
+    if (canary_weight > 0 && nearest == 0) {
+        return WEIGHT_STEP;
+    }
+    if (canary_weight < 10000 && nearest == 10000) {
+        return 10000 - WEIGHT_STEP;
+    }
+    return nearest;
 }
 
 static bool is_asked_for(const struct agent_ask *ask, const struct route_weight *arm)
@@ -120,7 +127,7 @@ int agent_share(const struct service_view *view, bool lapsed, const struct agent
     int canary = 0, percent = 0;
     bool found = false;
     if (view == NULL || !view->routed)
-        return -1;
+        return AGENT_UNKNOWN;
     for (size_t i = 0; i < view->weights; i++) {
         if (view->weight[i].canary && !lapsed)
             canary = agent_percent(view->weight[i].weight);
@@ -129,12 +136,14 @@ int agent_share(const struct service_view *view, bool lapsed, const struct agent
         const struct route_weight *arm = &view->weight[i];
         if (!is_asked_for(ask, arm))
             continue;
+        if (canary == AGENT_UNSAYABLE)
+            return AGENT_UNSAYABLE;
         percent += arm->canary ? canary : AGENT_PERCENT_FULL - canary;
         found = true;
     }
     /* a role may stand empty; a release that the service does not have is a slip in a configuration, and what
        was read from a file knows no releases but those of its routes */
     if (!found && ask->target == AGENT_RELEASE && !rules_has_release(&view->rules, ask->release))
-        return -1;
+        return AGENT_UNKNOWN;
     return percent;
 }

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 enum { AGENT_LINE_MAX = 255, AGENT_PERCENT_FULL = 200 };
+enum { AGENT_UNKNOWN = -1, AGENT_UNSAYABLE = -2 }; /* in place of a percent */
 
 enum agent_target { AGENT_RELEASE, AGENT_STABLE, AGENT_CANARY };
 
@@ -34,9 +35,13 @@ enum status agent_line_parse(const char *line, size_t length, struct agent_ask *
 /* A name for an HAProxy that gave none, from its address: "haproxy-10.0.0.7", "haproxy-fe80--1". */
 void agent_line_instance(const char *address, char out[NAME_MAX_LENGTH + 1]);
 
-/* The canary's percent for a weight of 0..10,000, 0..200: the nearest, but 0 and 200 only for a weight that
-   is just that, so that a canary with weight is not left out, nor stable. Stable has the rest of 200. */
+/* The canary's percent for a weight of 0..10,000, 0..200; stable has the rest of 200. AGENT_UNSAYABLE for
+   what is no multiple of 0.5 %. */
 int agent_percent(int32_t canary_weight);
+/* The weight nearest to one of 0..10,000 that can be said; 0 and 10,000 only for just those, so that a canary
+   with weight is not left out, nor stable. */
+int32_t agent_nearest(int32_t canary_weight);
 /* The percent of what is asked for, 0..200, in the route as it is, or with stable alone once its lease has
-   `lapsed`. -1: it is not known, because there is no route, or no such release. */
+   `lapsed`. AGENT_UNKNOWN: there is no route, or no such release. AGENT_UNSAYABLE: the canary's weight cannot
+   be said, and so stable's neither. */
 int agent_share(const struct service_view *view, bool lapsed, const struct agent_ask *ask);

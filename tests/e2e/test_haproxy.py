@@ -104,10 +104,17 @@ def test_agent_shares_follow_every_change_without_an_error(own_world, backends):
         assert took < 8, f"the rollback was applied after {took:.1f} s"
         assert shares(haproxy.addr) == {"stable": 100}
         assert haproxy.servers()["canary"][0] == "MAINT"
-        # where both have weight, the canary is out with its next question
+        # a weight that the protocol has no word for changes nothing, and is not acknowledged
         moves.start()
+        moves.promote()
+        world.client().post(f"/v1/rollouts/{moves.rollout}/set-weight", {"weight": 720})
+        time.sleep(2)
+        behind = [g for g in world.client().get("/v1/gateways?service=chat")["items"] if g["behind"]]
+        assert [g["instance"] for g in behind] == ["edge-1"]
+        assert abs(shares(haproxy.addr)["canary"] - 10) <= 2
+        # where both have weight, the canary is out with its next question
         took = moves.abort()
-        assert took < 4, f"the rollback from 5 % was applied after {took:.1f} s"
+        assert took < 4, f"the rollback from 10 % was applied after {took:.1f} s"
         # a second one, that is promoted: stable is v2 then, and the role's server goes on
         moves.start()
         moves.finish()

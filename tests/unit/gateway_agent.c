@@ -110,23 +110,34 @@ static struct service_view *view_of(int64_t epoch, const char *stable, const cha
     return view;
 }
 
-Test(gateway_agent, every_weight_is_the_nearest_half_percent_and_leaves_nobody_out)
+Test(gateway_agent, every_half_percent_can_be_said_and_nothing_between)
 {
     const struct agent_ask stable = ask_of("chat/@stable"), canary = ask_of("chat/v2");
-    int before = 0;
     for (int weight = 0; weight <= 10000; weight++) {
         struct service_view *view = view_of(1, "v1", "v2", weight);
         int has = agent_share(view, false, &canary), rest = agent_share(view, false, &stable);
-        cr_assert_eq(has + rest, AGENT_PERCENT_FULL, "at %d", weight);
-        cr_assert_eq(has == 0, weight == 0);
-        cr_assert_eq(rest == 0, weight == 10000);
-        cr_assert(has >= before, "more weight is not less share");
-        if (weight >= 50 && weight <= 9950)
-            cr_assert(abs(has * 50 - weight) <= 25, "%d at %d", has, weight);
+        if (weight % 50 == 0) {
+            cr_assert_eq(has, weight / 50);
+            cr_assert_eq(has + rest, AGENT_PERCENT_FULL, "at %d", weight);
+        } else {
+            cr_assert_eq(has, AGENT_UNSAYABLE, "at %d", weight);
+            cr_assert_eq(rest, AGENT_UNSAYABLE, "at %d", weight);
+        }
         cr_assert_eq(agent_share(view, true, &canary), 0, "past the lease");
         cr_assert_eq(agent_share(view, true, &stable), AGENT_PERCENT_FULL);
-        before = has;
         service_view_unref(view);
+    }
+}
+
+Test(gateway_agent, what_is_offered_instead_is_the_nearest_and_leaves_nobody_out)
+{
+    for (int weight = 0; weight <= 10000; weight++) {
+        int nearest = agent_nearest(weight);
+        cr_assert_geq(agent_percent(nearest), 0);
+        cr_assert_eq(nearest == 0, weight == 0);
+        cr_assert_eq(nearest == 10000, weight == 10000);
+        if (weight >= 50 && weight <= 9950)
+            cr_assert(abs(nearest - weight) <= 25, "%d at %d", nearest, weight);
     }
 }
 
@@ -355,4 +366,27 @@ Test(gateway_agent, servers_that_are_gone_are_forgotten_and_there_is_a_most)
     cr_assert_eq(rig.told.ack.applied_epoch, 1);
     service_view_unref(view);
     agent_book_free(rig.book);
+}
+
+Test(gateway_agent, a_weight_that_cannot_be_said_changes_nothing_and_is_not_applied)
+{
+    struct rig rig = rig_new();
+    struct service_view *before = view_of(1, "v1", "v2", 500), *odd = view_of(2, "v1", "v2", 520),
+                        *back = view_of(3, "v1", NULL, 0);
+    asks(&rig, "chat/v2 edge s", before);
+    asks(&rig, "chat/v1 edge s", before);
+    for (int i = 0; i < 3; i++) {
+        pass_ms(&rig, 500);
+        asks(&rig, "chat/v1 edge s", odd);
+        cr_assert_str_eq(rig.told.line, "# no change: 5.20 % is no multiple of 0.5 %, use 5.0 %\n");
+        asks(&rig, "chat/v2 edge s", odd);
+        cr_assert_str_eq(rig.told.line, "# no change: 5.20 % is no multiple of 0.5 %, use 5.0 %\n");
+        cr_assert_eq(rig.told.ack.applied_epoch, 1);
+    }
+    /* going back can always be said */
+    pass_ms(&rig, 500);
+    cr_assert_str_eq(asks(&rig, "chat/v2 edge s", back), "maint ");
+    service_view_unref(before);
+    service_view_unref(odd);
+    service_view_unref(back);
 }
