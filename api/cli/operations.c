@@ -342,7 +342,8 @@ static int run_events(struct cli *cli, struct args *args)
 }
 
 static const struct args_option rollback_options[] = {
-    {"to", 0, ARGS_VALUE, "RELEASE", "to this release; a quarantined one only with a reason"},
+    {"to", 0, ARGS_VALUE, "RELEASE",
+     "to this release, whatever became of it; a quarantined one only with a reason"},
     {"reason", 'r', ARGS_VALUE, "TEXT", "why; it is kept"},
     {"wait", 'w', ARGS_FLAG, NULL, "until every live gateway has applied it"},
     {"timeout", 0, ARGS_VALUE, "DURATION", "of --wait (2m); then exit code 6"},
@@ -359,10 +360,13 @@ static const struct args_option event_options[] = {
     {"rollout", 0, ARGS_VALUE, "ID", "only of this rollout"}, LIST_OPTIONS, {0}};
 
 const struct command operation_commands[] = {
-    {"rollback", "SERVICE", "back to the last good release, now",
+    {"rollback", "SERVICE", "back to the rollback target, now",
      "Works in every phase and needs no metric, gate or lease. With a live rollout the service goes back to "
      "its stable "
-     "release; with none it leaves the promoted release for the newest proven one before it, or for --to.",
+     "release; with none it leaves the promoted release for the rollback target, the newest baked, "
+     "unquarantined "
+     "release before it that was not left by a rollback; or for --to, which counts as a target again after "
+     "that.",
      rollback_options, 1, 1, run_rollback},
     {"freeze", "--reason TEXT | --lift | --show", "no rollout starts or advances anywhere; rollbacks go on",
      NULL, freeze_options, 0, 0, run_freeze},

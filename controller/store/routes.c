@@ -187,27 +187,60 @@ enum status routes_gateways(struct db *db, const char *service, struct route_gat
     return status;
 }
 
-enum status routes_add_departure(struct db *db, const char *service, const char *release, struct wall_time at,
-                                 struct fault *fault)
+enum status routes_add_departure(struct db *db, const char *service, const char *release, const char *target,
+                                 struct wall_time at, struct fault *fault)
 {
     struct db_params params = {.count = 0};
     db_text(&params, service);
     db_text(&params, release);
     db_time(&params, at);
+    db_text(&params, target);
     return db_run(db, &sql_departure_insert, &params, NULL, fault);
 }
 
-enum status routes_rollback_target(struct db *db, const char *service, const char *current,
+enum status routes_add_return(struct db *db, const char *service, const char *release, struct wall_time at,
+                              struct fault *fault)
+{
+    struct db_params params = {.count = 0};
+    db_text(&params, service);
+    db_text(&params, release);
+    db_time(&params, at);
+    return db_run(db, &sql_return_insert, &params, NULL, fault);
+}
+
+enum status routes_rollback_target(struct db *db, const char *service, const char *stable,
                                    char out[NAME_SIZE], struct fault *fault)
 {
     struct db_params params = {.count = 0};
     struct db_rows *rows = NULL;
     out[0] = '\0';
     db_text(&params, service);
-    db_text(&params, current);
+    db_text(&params, stable);
     enum status status = db_run(db, &sql_rollback_target, &params, &rows, fault);
     if (status == STATUS_OK && db_rows_count(rows) > 0)
         snprintf(out, NAME_SIZE, "%s", db_get_text(rows, 0, 0));
+    db_rows_free(rows);
+    return status;
+}
+
+enum status routes_rollback_candidates(struct db *db, const char *service, const char *stable,
+                                       struct rollback_candidate *out, int max, int *count, int64_t *all,
+                                       struct fault *fault)
+{
+    struct db_params params = {.count = 0};
+    struct db_rows *rows = NULL;
+    *count = 0;
+    *all = 0;
+    db_text(&params, service);
+    db_text(&params, stable);
+    db_integer(&params, max);
+    enum status status = db_run(db, &sql_rollback_candidates, &params, &rows, fault);
+    for (int i = 0; status == STATUS_OK && i < db_rows_count(rows) && i < max; i++) {
+        snprintf(out[i].release, sizeof out[i].release, "%s", db_get_text(rows, i, 0));
+        snprintf(out[i].skip, sizeof out[i].skip, "%s", db_get_text(rows, i, 1));
+        *all = db_get_integer(rows, i, 2);
+        ++*count;
+    }
     db_rows_free(rows);
     return status;
 }

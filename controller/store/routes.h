@@ -60,10 +60,23 @@ struct route_gateway {
 /* Those gateways; *out is malloc'ed, the caller's. */
 enum status routes_gateways(struct db *db, const char *service, struct route_gateway **out, size_t *count,
                             struct fault *fault) MUST_CHECK;
-/* Notes that a rollback has left `release`: no rollback goes back to it until it is baked anew. */
-enum status routes_add_departure(struct db *db, const char *service, const char *release, struct wall_time at,
-                                 struct fault *fault) MUST_CHECK;
-/* The release a rollback goes to, "" = none. `current`: the stable release to leave, NULL = keep it possible.
- */
-enum status routes_rollback_target(struct db *db, const char *service, const char *current,
+/* Notes that a rollback to `target` has left `release`, if it was a way back (`target` was baked before it):
+   it is no rollback target until it is baked anew, or a person goes to it by name. */
+enum status routes_add_departure(struct db *db, const char *service, const char *release, const char *target,
+                                 struct wall_time at, struct fault *fault) MUST_CHECK;
+/* Notes that a person went to `release` by name: that a rollback left it before no longer counts. */
+enum status routes_add_return(struct db *db, const char *service, const char *release, struct wall_time at,
+                              struct fault *fault) MUST_CHECK;
+/* The rollback target: the newest baked, unquarantined release before `stable` (NULL = none to leave) that
+   was not left by a rollback. "" = none. */
+enum status routes_rollback_target(struct db *db, const char *service, const char *stable,
                                    char out[NAME_SIZE], struct fault *fault) MUST_CHECK;
+struct rollback_candidate {
+    char release[NAME_SIZE];
+    char skip[16]; /* "stable", "quarantined", "never_baked", "left" or "newer"; "" = it may be one */
+};
+/* At most `max` releases of the service with why each is no rollback target, those first that a person would
+   go to by name; *all of them there are. */
+enum status routes_rollback_candidates(struct db *db, const char *service, const char *stable,
+                                       struct rollback_candidate *out, int max, int *count, int64_t *all,
+                                       struct fault *fault) MUST_CHECK;

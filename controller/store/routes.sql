@@ -50,17 +50,20 @@ RETURNING applied_at
 -- :name gateways_live
 SELECT count(*) FROM gateways WHERE service = $1 AND heard_at > serin_now() - interval '60 s'
 
--- The newest baked, unquarantined release of the service; with $2 only those baked before that release last was.
+-- The rollback target: the newest baked release that nothing speaks against; $2 is the stable release to leave.
 -- :name rollback_target
-SELECT b.release FROM (
-    SELECT release, max(id) AS id FROM bakes WHERE service = $1::text GROUP BY release
-) b
-WHERE quarantine_of($1::text, b.release) IS NULL
-  AND NOT EXISTS (SELECT FROM departures d WHERE d.service = $1::text AND d.release = b.release AND d.bake >= b.id)
-  AND b.release <> coalesce($2::text, '')
-  AND ($2::text IS NULL OR b.id < coalesce((SELECT max(id) FROM bakes WHERE service = $1::text AND release = $2::text),
-                                           9223372036854775807))
+SELECT b.release FROM (SELECT release, max(id) AS id FROM bakes WHERE service = $1::text GROUP BY release) b
+WHERE rollback_skip($1::text, b.release, $2::text) IS NULL
 ORDER BY b.id DESC LIMIT 1
+
+-- Every release with why a rollback does not go to it by itself, those first that a person would name.
+-- :name rollback_candidates
+SELECT r.name, coalesce(k.skip, ''), count(*) OVER ()
+FROM releases r CROSS JOIN LATERAL (SELECT rollback_skip(r.service, r.name, $2::text) AS skip OFFSET 0) k
+WHERE r.service = $1::text
+ORDER BY array_position(ARRAY['newer', 'left', 'never_baked', 'quarantined', 'stable'], k.skip),
+         newest_bake(r.service, r.name) DESC NULLS LAST, r.created_at DESC, r.name DESC
+LIMIT $3::integer
 
 -- Live gateways of a service, and which of them have not applied its newest route.
 -- :name gateways_behind
@@ -69,9 +72,17 @@ FROM gateways g LEFT JOIN route_state s ON s.service = g.service
 WHERE g.service = $1 AND g.heard_at > serin_now() - interval '60 s'
 ORDER BY g.instance
 
+-- Only where the way is back ($4 baked before $2): who goes on to a newer release, or to one that was never baked, undoes
+-- a rollback, and that speaks not against what is left.
 -- :name departure_insert
 INSERT INTO departures (service, release, bake, at)
 SELECT $1::text, $2::text, coalesce(max(b.id), 0), $3::timestamptz FROM bakes b WHERE b.service = $1::text
+HAVING newest_bake($1::text, $2::text) IS NULL OR newest_bake($1::text, $4::text) < newest_bake($1::text, $2::text)
+
+-- :name return_insert
+INSERT INTO returns (service, release, departure, at)
+SELECT $1::text, $2::text, max(d.id), $3::timestamptz FROM departures d
+WHERE d.service = $1::text AND d.release = $2::text HAVING max(d.id) IS NOT NULL
 
 -- Applied routes without a canary, of which requests still go to a release that they do not name: told once a route.
 -- :name routes_strayed

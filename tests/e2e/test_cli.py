@@ -260,6 +260,12 @@ def test_a_rollout_from_start_to_rollback(run, client):
     assert client.get("/v1/services/hand")["stable"] == "v1"
     to = run("rollback", "hand", "--to", "v3", "-r", "it was the provider").stdout
     assert "all traffic goes to v3" in to
+    assert "all traffic goes to v1; left v3" in run("rollback", "hand").stdout, "v3 was taken by name; v1 is a target still"
+    none = " ".join(run("rollback", "hand", code=1).stderr.split())
+    assert re.search(r"no rollback target: v3 was left by a rollback; v2 never completed a rollout; v1 is the stable release now",
+                     none), none
+    command = re.search(r"serin (rollback hand --to v3) --reason", none).group(1)
+    assert "all traffic goes to v3" in run(*command.split(), "--reason", "as it says").stdout
     refused = run("rollback", "hand", "--to", "nothing-like-it", code=1)
     assert "What to do now" in refused.stderr
 

@@ -270,7 +270,7 @@ def test_rollback_passes_a_rollout_that_does_not_serve_and_releases_that_were_le
     promote("v2")
     assert client.post("/v1/services/further/rollback")["stable"] == "v1"
     promote("v3")
-    # v2 was left by on-call: the last good one is v1
+    # v2 was left by on-call: the rollback target is v1
     assert client.post("/v1/services/further/rollback")["stable"] == "v1"
     promote("v2")  # baked anew: good again
     client.post("/v1/freeze", {"reason": "test"})
