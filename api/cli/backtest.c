@@ -1,5 +1,6 @@
 /* serin backtest: from a command line to a report. */
 #include "cli/backtest.h"
+#include "base/spelling.h"
 #include "cli/cli.h"
 #include "cli/manifest.h"
 #include "cli/output.h"
@@ -61,7 +62,8 @@ static int read_slos(struct work *work, const struct manifests *manifests)
 {
     const struct manifest *slos = NULL;
     struct fault fault = {0};
-    int code = find_one(work, manifests, MANIFEST_SLOS, "Slos", &slos);
+    int code = manifest_check_service(work->cli, manifests, args_get(work->args, "service"));
+    code = code == CLI_OK ? find_one(work, manifests, MANIFEST_SLOS, "Slos", &slos) : code;
     if (code != CLI_OK) {
         return code;
     }
@@ -81,7 +83,8 @@ static int read_policy(struct work *work, const struct manifests *manifests)
     const struct manifest *policy = NULL;
     struct backtest_setup *setup = &work->backtest.setup;
     struct fault fault = {0};
-    int code = find_one(work, manifests, MANIFEST_POLICY, "Policy", &policy);
+    int code = manifest_check_service(work->cli, manifests, args_get(work->args, "service"));
+    code = code == CLI_OK ? find_one(work, manifests, MANIFEST_POLICY, "Policy", &policy) : code;
     if (code != CLI_OK) {
         return code;
     }
@@ -172,16 +175,36 @@ static int read_outcomes(struct work *work, const char *path, struct outcomes *o
     return status == STATUS_OK ? CLI_OK : cli_fault(work->cli, &fault);
 }
 
-/* The names of the releases, for messages. */
-static const char *list_releases(const struct outcomes *outcomes, char *out, size_t size)
+static void list_words(const struct outcome_words *words, char *out, size_t size)
 {
-    size_t used = 0;
-    out[0] = '\0';
-    for (size_t i = 0; i < outcomes->releases.count && used < size; i++) {
-        used +=
-            (size_t)snprintf(out + used, size - used, "%s%s", i > 0 ? ", " : "", outcomes->releases.word[i]);
+    spelling_list(out, size, (const char *const *)words->word, words->count);
+}
+
+/* Refuses an --ignore that names no column of what was read: a slip of the finger would leave it in. */
+static int check_ignored(struct work *work)
+{
+    const char *name;
+    char next[400], list[320];
+    for (size_t i = 0; (name = args_nth(work->args, "ignore", i)) != NULL; i++) {
+        if (outcomes_has_column(&work->outcomes, name) || outcomes_has_column(&work->arrivals, name)) {
+            continue;
+        }
+        list_words(&work->outcomes.names, list, sizeof list);
+        snprintf(next, sizeof next, "Name one of its columns: %s.", list);
+        return cli_refuse(work->cli, next, "--ignore: %s has no column %.70s",
+                          shown_path(args_get(work->args, "outcomes")), name);
     }
-    return out;
+    return CLI_OK;
+}
+
+/* "has no column release", or that it has and is to be left out. */
+static int refuse_column(struct work *work, const char *path, const struct outcomes *outcomes,
+                         const char *name, const char *next)
+{
+    if (outcomes_has_column(outcomes, name)) {
+        return cli_refuse(work->cli, next, "the column %s of %s is left out by --ignore", name, path);
+    }
+    return cli_refuse(work->cli, next, "%s has no column %s", path, name);
 }
 
 static int find_release(struct work *work, const char *option, int32_t *out)
@@ -190,10 +213,10 @@ static int find_release(struct work *work, const char *option, int32_t *out)
     const char *name = args_get(work->args, option);
     const char *path = shown_path(args_get(work->args, "outcomes"));
     if (!work->outcomes.has_release) {
-        return cli_refuse(work->cli, "Add a column release that says for each row which release answered.",
-                          "%s has no column release", path);
+        return refuse_column(work, path, &work->outcomes, "release",
+                             "Give a column release that says for each row which release answered.");
     }
-    list_releases(&work->outcomes, list, sizeof list);
+    list_words(&work->outcomes.releases, list, sizeof list);
     if (name == NULL) {
         return cli_usage(work->cli, "say which release is which with --stable NAME --canary NAME; %s has: %s",
                          path, list);
@@ -238,10 +261,21 @@ static int leave_out(struct work *work, int32_t stable, int32_t canary, uint32_t
         work->cli,
         "Add a column with the name of an SLI that has an objective, such as refusal or error; or "
         "ttft_ms or latency_ms where those have one.",
-        "%s has no column for any of the objectives", shown_path(backtest->outcomes_path));
+        "%s has no column%s for any of the objectives", shown_path(backtest->outcomes_path),
+        args_has(work->args, "ignore") ? " that is not ignored" : "");
 }
 
 /* --- traffic --------------------------------------------------------------------------------------- */
+
+static int check_arrivals(struct work *work, const char *path, const struct outcomes *outcomes)
+{
+    return outcomes->has_arrival
+               ? CLI_OK
+               : refuse_column(work, shown_path(path), outcomes, "arrival",
+                               "Give a column arrival with the time of each request (seconds, or RFC 3339), "
+                               "or another file that has one with --arrivals FILE, or --rps N for requests "
+                               "that come at random.");
+}
 
 static int set_arrivals(struct work *work, int32_t stable, int32_t canary)
 {
@@ -250,6 +284,7 @@ static int set_arrivals(struct work *work, int32_t stable, int32_t canary)
     double rps = 0;
     struct fault fault = {0};
     enum status status = STATUS_OK;
+    int code = CLI_OK;
     if (!args_positive(work->args, "rps", &rps)) {
         return CLI_USAGE;
     }
@@ -257,19 +292,27 @@ static int set_arrivals(struct work *work, int32_t stable, int32_t canary)
         return cli_usage(work->cli, "--rps must not be above %d", RPS_MAX);
     }
     if (args_has(work->args, "as-recorded")) {
+        code = check_arrivals(work, from, &work->outcomes);
+        if (code != CLI_OK) {
+            return code;
+        }
         snprintf(work->arrivals_text, sizeof work->arrivals_text, "as recorded, in both arms");
         status = traffic_as_recorded(traffic, shown_path(from), &fault);
     } else if (rps > 0) {
         snprintf(work->arrivals_text, sizeof work->arrivals_text, "at random");
         traffic_at_random(traffic, rps);
     } else if (path != NULL) {
-        int code = read_outcomes(work, path, &work->arrivals);
+        code = check_arrivals(work, path, &work->arrivals);
         if (code != CLI_OK) {
             return code;
         }
         snprintf(work->arrivals_text, sizeof work->arrivals_text, "arriving as in %s", shown_path(path));
         status = traffic_like(traffic, &work->arrivals, -1, -1, shown_path(path), &fault);
     } else {
+        code = check_arrivals(work, from, &work->outcomes);
+        if (code != CLI_OK) {
+            return code;
+        }
         snprintf(work->arrivals_text, sizeof work->arrivals_text, "arriving as recorded");
         status = traffic_like(traffic, &work->outcomes, stable, canary, shown_path(from), &fault);
     }
@@ -285,7 +328,11 @@ static int set_traffic(struct work *work)
     uint32_t watched = 0;
     struct fault fault = {0};
     backtest->outcomes_path = args_get(work->args, "outcomes");
+    backtest->ignores = args_has(work->args, "ignore");
     int code = read_outcomes(work, backtest->outcomes_path, &work->outcomes);
+    const char *arrivals = args_get(work->args, "arrivals");
+    code = code == CLI_OK && arrivals != NULL ? read_outcomes(work, arrivals, &work->arrivals) : code;
+    code = code == CLI_OK ? check_ignored(work) : code;
     code = code == CLI_OK ? find_release(work, "stable", &stable) : code;
     code = code == CLI_OK ? find_release(work, "canary", &canary) : code;
     if (code != CLI_OK) {
@@ -474,7 +521,7 @@ static const struct args_option backtest_options[] = {
      "how long to look; else as long as the arrivals, at most 24h, or 6h with --rps"},
     {"apply", 0, ARGS_VALUE, "DURATION", "from a decision to the gateways (1s)"},
     {"fix", 0, ARGS_FLAG, NULL, "the rollout mends a broken stable, as with rollout start --fix"},
-    {"ignore", 0, ARGS_MANY, "COLUMN", "leave out a column of the outcomes"},
+    {"ignore", 0, ARGS_MANY, "COLUMN", "leave out a column of the file, whichever it is"},
     {0}};
 
 const struct command backtest_commands[] = {

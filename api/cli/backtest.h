@@ -201,6 +201,7 @@ struct backtest {
     const char *outcomes_path, *policy_path; /* lent */
     const char *service;                     /* lent; "" = not said */
     size_t strata;                           /* different ones in the outcomes */
+    bool ignores;                            /* columns were left out by name */
     uint32_t left_out;                       /* SLIs with an objective that the outcomes do not have */
     const char *arrivals;                    /* where they come from, for people; lent */
     struct backtest_result *result;          /* owned */
@@ -209,6 +210,8 @@ struct backtest {
     struct backtest_result shown; /* one of them, with its decisions */
 };
 
+/* What of the policy cannot work at all, as lint says it; nothing is appended if all can. */
+void backtest_errors(const struct backtest *backtest, bool colors, struct text *out);
 /* What the outcome means, and hints of what to try next: paragraphs appended to `out`. */
 void backtest_meaning(const struct backtest *backtest, struct text *out);
 void backtest_advice(const struct backtest *backtest, struct text *out);

@@ -77,11 +77,10 @@ static void say_false_alarms(const struct backtest *backtest, struct text *out)
     }
     say(out,
         "By the recordings the canary is within every tolerance and ceiling, so that a rollback with blame "
-        "is a "
-        "false alarm: %zu of %zu. The policy bounds their share at alpha = %.3g %%; this many runs would "
-        "show "
-        "up to %.3g %%.",
-        summary->blamed, summary->seeds, 100 * alpha,
+        "is a false alarm: %zu of %zu. The policy promises that no more than alpha = %.3g %% of all healthy "
+        "rollouts meet one. %zu runs can only tell, with 95 %% confidence, that it is at most %.3g %%; more "
+        "--seeds tell more.",
+        summary->blamed, summary->seeds, 100 * alpha, summary->seeds,
         100 * backtest_at_most(summary->blamed, summary->seeds));
     if (summary->blamed > 0 && (double)summary->blamed / (double)summary->seeds > alpha) {
         say(out,
@@ -161,15 +160,37 @@ void backtest_meaning(const struct backtest *backtest, struct text *out)
 
 /* --- what to try next ------------------------------------------------------------------------------ */
 
+static size_t lint(const struct backtest *backtest, struct spec_finding found[FINDINGS_MAX])
+{
+    const struct backtest_setup *setup = &backtest->setup;
+    return spec_lint(&setup->slos, &setup->spec, &setup->plan, setup->traffic.rps, found, FINDINGS_MAX);
+}
+
+void backtest_errors(const struct backtest *backtest, bool colors, struct text *out)
+{
+    static struct spec_finding found[FINDINGS_MAX];
+    size_t count = lint(backtest, found), shown = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (found[i].level == LEVEL_ERROR) {
+            output_paint(out, colors, PAINT_RED, "The policy cannot work as it is: ");
+            output_clean(out, found[i].text, false);
+            text_putc(out, '\n');
+            output_wrap(out, found[i].mend, 4, WRAP);
+            shown++;
+        }
+    }
+    if (shown > 0) {
+        text_putc(out, '\n');
+    }
+}
+
+/* Warnings; errors stand before the verdict. */
 static size_t advise_lint(const struct backtest *backtest, struct text *out)
 {
     static struct spec_finding found[FINDINGS_MAX];
-    const struct backtest_setup *setup = &backtest->setup;
-    size_t count =
-        spec_lint(&setup->slos, &setup->spec, &setup->plan, setup->traffic.rps, found, FINDINGS_MAX);
-    size_t shown = 0;
+    size_t count = lint(backtest, found), shown = 0;
     for (size_t i = 0; i < count && shown < FINDINGS_SHOWN; i++) {
-        if (found[i].level != LEVEL_NOTE) {
+        if (found[i].level == LEVEL_WARNING) {
             advise(out, "%s: %s", found[i].text, found[i].mend);
             shown++;
         }
@@ -228,7 +249,7 @@ static size_t advise_pace(const struct backtest *backtest, struct text *out)
     double a_second = setup->traffic.rps * weight / WEIGHT_FULL;
     char share[OUTPUT_MAX], time[CLOCK_TEXT_MAX] = "", count[OUTPUT_MAX] = "without end";
     if (isfinite(needed)) {
-        output_count((int64_t)needed, count);
+        output_count((int64_t)ceil(needed), count); /* as 'serin lint' counts them */
         clock_format_human((int64_t)(needed / a_second) * 1000, time);
     }
     advise(
@@ -313,10 +334,11 @@ static size_t advise_steps(const struct backtest *backtest, struct text *out)
         "step %d at %s took %s of the %s, most of it waiting for proof. Proof comes with weight x (1 - "
         "weight) x "
         "requests: a heavier step is faster and gives the canary to more users; a wider margin is faster and "
-        "proves less. 'serin lint --rps %.3g' says how long each step takes.",
+        "proves less. 'serin lint --rps %.*f' says how long each step takes.",
         (int)step, output_weight(setup->plan.step[step - 1].weight, weight),
         clock_format_human((int64_t)llround(seconds) * 1000, time),
-        clock_format_human((int64_t)llround(shown->at_s) * 1000, all), setup->traffic.rps);
+        clock_format_human((int64_t)llround(shown->at_s) * 1000, all), setup->traffic.rps < 10 ? 2 : 0,
+        setup->traffic.rps);
     return 1;
 }
 
@@ -366,7 +388,13 @@ void backtest_advice(const struct backtest *backtest, struct text *out)
     said += advise_bake(backtest, out);
     said += advise_lint(backtest, out);
     said += advise_data(backtest, out);
-    if (said == 0) {
+    const struct backtest_traffic *traffic = &backtest->setup.traffic;
+    if (said == 0 && backtest->summary.rolled_back == backtest->summary.seeds) {
+        advise(out,
+               "nothing stands out. Whether the policy leaves a healthy release alone is said by stable "
+               "against itself: --stable %.100s --canary %.100s.",
+               traffic->stable.name, traffic->stable.name);
+    } else if (said == 0) {
         advise(out,
                "nothing stands out. Try the same policy on a canary that is known to be bad, and on stable "
                "against itself (--stable and --canary with one name), before you rely on it.");

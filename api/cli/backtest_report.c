@@ -1,6 +1,7 @@
 /* The report of a backtest: verdict, arms, how the rollouts ended, one of them, what it means. The hints of
    what to try next are in backtest_advice.c. */
 #include "base/clock.h"
+#include "base/number.h"
 #include "cli/backtest.h"
 #include "cli/cli.h"
 #include "cli/table.h"
@@ -101,8 +102,10 @@ static void put_verdict(const struct backtest *backtest, bool colors, struct tex
                  : first->phase == PHASE_ROLLED_BACK ? PAINT_RED
                                                      : PAINT_YELLOW,
                  line);
-    text_printf(out, ": %s canary requests, %s users %s off", number_text(first->canary.median, canary),
-                number_text(fabs(first->harm.median), harm), first->harm.median < 0 ? "better" : "worse");
+    number_text(fabs(first->harm.median), harm);
+    text_printf(out, ": %s, %s user%s %s off",
+                output_requests(first->canary.median, "canary request", canary), harm, number_plural(harm),
+                first->harm.median < 0 ? "better" : "worse");
     for (size_t i = 1; i < summary->kinds; i++) {
         text_printf(out, "%s %zu %s", i == 1 ? "; of the others" : ",", summary->kind[i].seeds,
                     ended_as(&summary->kind[i]));
@@ -163,7 +166,9 @@ static void put_arms(const struct backtest *backtest, bool colors, struct text *
         put_truth(&table, backtest_compare(setup, (enum sli)i));
     }
     table_end(&table, colors, out);
-    text_printf(out, "  Requests: %s, %.4g a second", backtest->arrivals, setup->traffic.rps);
+    char rate[NUMBER_MAX];
+    text_printf(out, "  Requests: %s, %s a second", backtest->arrivals,
+                number_measure(setup->traffic.rps, rate));
     if (setup->traffic.skipped > 0) {
         text_printf(out, "; rows before the canary's first are left out: %zu", setup->traffic.skipped);
     }
@@ -174,7 +179,8 @@ static void put_arms(const struct backtest *backtest, bool colors, struct text *
             backtest->strata);
     }
     if (backtest->left_out != 0) {
-        text_puts(out, "  Not in the outcomes, and left out of the policy:");
+        text_puts(out, backtest->ignores ? "  Not in the outcomes or ignored, and left out of the policy:"
+                                         : "  Not in the outcomes, and left out of the policy:");
         for (int i = 0; i < SLI_COUNT; i++) {
             if ((backtest->left_out >> i & 1) != 0) {
                 text_printf(out, " %s", sli_name((enum sli)i));
@@ -316,6 +322,7 @@ int backtest_report(struct cli *cli, const struct backtest *backtest)
     struct text out;
     bool colors = cli->out_colors;
     text_init(&out, REPORT_MAX);
+    backtest_errors(backtest, colors, &out);
     put_verdict(backtest, colors, &out);
     put_arms(backtest, colors, &out);
     put_groups(backtest, colors, &out);

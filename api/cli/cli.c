@@ -245,6 +245,13 @@ bool cli_name(struct cli *cli, const char *what, const char *word)
     return false;
 }
 
+static enum status cannot_read(const char *path, int error, struct fault *fault)
+{
+    fault_set(fault, STATUS_NOT_FOUND, "%s: %s", path, strerror(error));
+    fault_next(fault, "Give the path of a file that can be read, or - for standard input.");
+    return STATUS_NOT_FOUND;
+}
+
 enum status cli_read_file(const char *path, size_t max, struct text *out, struct fault *fault)
 {
     char block[8192];
@@ -253,7 +260,7 @@ enum status cli_read_file(const char *path, size_t max, struct text *out, struct
     FILE *file = input ? stdin : fopen(path, "re");
     text_init(out, max);
     if (file == NULL) {
-        return fault_set(fault, STATUS_NOT_FOUND, "%s: %s", path, strerror(errno));
+        return cannot_read(path, errno, fault);
     }
     while ((got = fread(block, 1, sizeof block, file)) > 0 && !out->broken) {
         text_add(out, block, got);
@@ -265,9 +272,10 @@ enum status cli_read_file(const char *path, size_t max, struct text *out, struct
     }
     enum status status = text_status(out);
     if (failed) {
-        status = fault_set(fault, STATUS_NOT_FOUND, "%s: %s", path, strerror(error));
+        status = cannot_read(path, error, fault);
     } else if (status != STATUS_OK) {
         fault_set(fault, status, "%s is larger than %zu bytes", path, max);
+        fault_next(fault, "Give less at once: fewer rows, or a file for each service.");
     }
     if (status != STATUS_OK) {
         text_free(out);
@@ -292,7 +300,8 @@ int cli_read_yaml(struct cli *cli, const char *path, struct yamldoc_stream *out)
     if (out->documents != 1) {
         size_t found = out->documents;
         yamldoc_free(out);
-        return cli_refuse(cli, NULL, "%s must hold one document, it holds %zu", path, found);
+        return cli_refuse(cli, "Put each document into a file of its own; --- begins a new one.",
+                          "%s must hold one document, it holds %zu", path, found);
     }
     return CLI_OK;
 }

@@ -12,7 +12,7 @@
 enum { COMMANDS_MAX = 64, WORDS_MAX = 3, NAME_BYTES = 64, WRAP = 96 };
 
 static const struct args_option global_options[] = {
-    {"json", 0, ARGS_FLAG, NULL, "print the API's JSON, unchanged"},
+    {"json", 0, ARGS_FLAG, NULL, "print JSON: that of the API, unchanged, where a server is asked"},
     {"url", 0, ARGS_VALUE, "URL",
      "the server; else SERIN_URL, else http://127.0.0.1:8080 (unix:/path for a socket)"},
     {"key", 0, ARGS_VALUE, "KEY", "Idempotency-Key of what is sent: repeats a request that got no answer"},
@@ -37,23 +37,27 @@ static const struct command own_commands[] = {
     {"version", "", "show the version of this program", NULL, NULL, 0, 0, run_version},
     {0}};
 
+/* What of the server the commands of a family use. */
+enum reach { REACH_ALL /* also changes things there */, REACH_READS, REACH_NOTHING };
+
 static const struct {
     const char *title;
     const struct command *commands;
-} families[] = {{"Describe and apply", apply_commands},
-                {NULL, lint_commands},
-                {NULL, backtest_commands},
-                {"Versions and releases", version_commands},
-                {NULL, release_commands},
-                {NULL, diff_commands},
-                {"Services", service_commands},
-                {"Rollouts", rollout_commands},
-                {NULL, verb_commands},
-                {NULL, explain_commands},
-                {NULL, replay_commands},
-                {"Operations", operation_commands},
-                {"Administration", admin_commands},
-                {"This program", own_commands}};
+    enum reach reach;
+} families[] = {{"Describe and apply", apply_commands, REACH_ALL},
+                {NULL, lint_commands, REACH_NOTHING},
+                {NULL, backtest_commands, REACH_NOTHING},
+                {"Versions and releases", version_commands, REACH_ALL},
+                {NULL, release_commands, REACH_ALL},
+                {NULL, diff_commands, REACH_READS},
+                {"Services", service_commands, REACH_ALL},
+                {"Rollouts", rollout_commands, REACH_ALL},
+                {NULL, verb_commands, REACH_ALL},
+                {NULL, explain_commands, REACH_READS},
+                {NULL, replay_commands, REACH_READS},
+                {"Operations", operation_commands, REACH_ALL},
+                {"Administration", admin_commands, REACH_ALL},
+                {"This program", own_commands, REACH_NOTHING}};
 
 enum { FAMILIES = sizeof families / sizeof families[0] };
 
@@ -147,6 +151,20 @@ static const char *near_command(const char *const *words, size_t count)
     return near;
 }
 
+/* The second words of a group: "start, status, list". */
+static void list_verbs(const char *group, char *out, size_t size)
+{
+    const struct command *commands[COMMANDS_MAX];
+    const char *verbs[COMMANDS_MAX];
+    size_t n = all(commands), length = strlen(group), count = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (strncmp(commands[i]->name, group, length) == 0 && commands[i]->name[length] == ' ') {
+            verbs[count++] = commands[i]->name + length + 1;
+        }
+    }
+    spelling_list(out, size, verbs, count);
+}
+
 static int unknown_command(struct cli *cli, const char *const *words, size_t count)
 {
     const char *near = near_command(words, count);
@@ -155,14 +173,47 @@ static int unknown_command(struct cli *cli, const char *const *words, size_t cou
                          count > 1 && is_group(words[0]) ? " " : "",
                          count > 1 && is_group(words[0]) ? words[1] : "", near);
     }
-    return cli_usage(cli, is_group(words[0]) ? "\"%s\" needs one more word" : "there is no command \"%s\"",
-                     words[0]);
+    if (!is_group(words[0])) {
+        return cli_usage(cli, "there is no command \"%s\"", words[0]);
+    }
+    char verbs[300];
+    list_verbs(words[0], verbs, sizeof verbs);
+    if (count > 1) {
+        return cli_usage(cli, "there is no command \"%s %s\"; after %s comes one of: %s", words[0], words[1],
+                         words[0], verbs);
+    }
+    return cli_usage(cli, "after %s comes one of: %s", words[0], verbs);
 }
 
-static void show_options(struct table *table, const struct args_option *options)
+static enum reach reach_of(const struct command *command)
+{
+    for (size_t i = 0; i < FAMILIES; i++) {
+        for (const struct command *one = families[i].commands; one->name != NULL; one++) {
+            if (one == command) {
+                return families[i].reach;
+            }
+        }
+    }
+    return REACH_ALL;
+}
+
+/* --url and --key are taken everywhere, as scripts may give them to all commands; the help names them where
+   they do something. */
+static bool has_use(const struct args_option *option, enum reach reach)
+{
+    if (strcmp(option->name, "url") == 0) {
+        return reach != REACH_NOTHING;
+    }
+    return strcmp(option->name, "key") != 0 || reach == REACH_ALL;
+}
+
+static void show_options(struct table *table, const struct args_option *options, enum reach reach)
 {
     for (; options->name != NULL; options++) {
         char name[NAME_BYTES];
+        if (!has_use(options, reach)) {
+            continue;
+        }
         snprintf(name, sizeof name, "%c%c%s --%s%s%s", options->letter != 0 ? '-' : ' ',
                  options->letter != 0 ? options->letter : ' ', options->letter != 0 ? "," : " ",
                  options->name, options->value != NULL ? " " : "",
@@ -176,6 +227,7 @@ static int show_command(struct cli *cli, const struct command *command)
 {
     struct text out;
     struct table table;
+    enum reach reach = reach_of(command);
     text_init(&out, 1 << 20);
     text_printf(&out, "usage: serin %s %s\n\n", command->name, command->usage);
     output_wrap(&out, command->summary, 0, WRAP);
@@ -187,8 +239,8 @@ static int show_command(struct cli *cli, const struct command *command)
     table_begin(&table, NULL);
     table.columns = 2;
     table.indent = 2;
-    show_options(&table, command->options != NULL ? command->options : no_options);
-    show_options(&table, global_options);
+    show_options(&table, command->options != NULL ? command->options : no_options, reach);
+    show_options(&table, global_options, reach);
     table_end(&table, cli->out_colors, &out);
     return cli_print(cli, &out);
 }

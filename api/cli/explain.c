@@ -207,12 +207,10 @@ static void put_data(struct json_object *explanation, bool colors, struct text *
                        : strcmp(quality, "completion") == 0 ? "Data: counters by completion time"
                                                             : "Data: none yet");
         if (pick_has(data, "counted_until")) {
-            text_printf(out, ", counted until %s",
-                        output_since(pick_text(data, "counted_until"), text));
+            text_printf(out, ", counted until %s", output_since(pick_text(data, "counted_until"), text));
         }
         if (pick_has(data, "rps")) {
-            text_printf(out, ", %.*f requests a second", pick_number(data, "rps") < 10 ? 1 : 0,
-                        pick_number(data, "rps"));
+            text_printf(out, ", %s a second", output_requests(pick_number(data, "rps"), "request", text));
         }
         text_putc(out, '\n');
     }

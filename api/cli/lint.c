@@ -51,6 +51,20 @@ static void show(struct linting *linting, int line, const struct spec_finding *f
     cli_print(cli, &out);
 }
 
+/* Without a rate nothing can be said about times, and what is missing is said instead. */
+static size_t add_rate(const struct linting *linting, const struct spec_policy *policy,
+                       struct spec_finding *found, size_t count)
+{
+    if (linting->rps > 0 || policy->policy.rps_milli > 0 || count == FINDINGS_MAX) {
+        return count;
+    }
+    found[count] = (struct spec_finding){.level = LEVEL_NOTE, .pointer = "/plan"};
+    snprintf(found[count].text, sizeof found[count].text, "how long each step takes depends on the traffic");
+    snprintf(found[count].mend, sizeof found[count].mend,
+             "give --rps N, the requests a second of the service, or set expected_rps in the policy");
+    return count + 1;
+}
+
 /* Lints one plan. Findings about it belong to `plan_document` if it stands in another document than the
  * policy. */
 static void lint(struct linting *linting, const char *service, const struct slos *slos,
@@ -59,6 +73,7 @@ static void lint(struct linting *linting, const char *service, const struct slos
 {
     static struct spec_finding found[FINDINGS_MAX];
     size_t count = spec_lint(slos, policy, plan, linting->rps, found, FINDINGS_MAX);
+    count = add_rate(linting, policy, found, count);
     if (!linting->cli->json) {
         fprintf(linting->cli->out, "%s\n", service);
     }

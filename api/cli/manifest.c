@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { SERVICES_LISTED = 32 };
+
 static const char *const kind_words[] = {
 #define X(name, word) word,
     MANIFEST_TABLE(X)
@@ -362,7 +364,8 @@ int manifest_read(struct cli *cli, const char *path, struct manifests *out)
     if (out->item == NULL) {
         cli_refuse(cli, NULL, "out of memory");
     } else if (out->stream.documents == 0) {
-        cli_refuse(cli, NULL, "%s holds no document", path);
+        cli_refuse(cli, "Write what the file should say as in the handbook, getting-started.md.",
+                   "%s holds no document", path);
     } else {
         code = read_all(cli, out);
     }
@@ -380,6 +383,40 @@ void manifest_free(struct manifests *manifests)
     free(manifests->item);
     yamldoc_free(&manifests->stream);
     *manifests = (struct manifests){0};
+}
+
+static bool lists(const char *const *list, size_t count, const char *word)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(list[i], word) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+int manifest_check_service(struct cli *cli, const struct manifests *manifests, const char *service)
+{
+    const char *named[SERVICES_LISTED];
+    char list[300];
+    size_t count = 0;
+    for (size_t i = 0; service != NULL && i < manifests->count; i++) {
+        const char *one = manifests->item[i].service;
+        if (strcmp(one, service) == 0) {
+            return CLI_OK;
+        }
+        if (one[0] != '\0' && count < SERVICES_LISTED && !lists(named, count, one)) {
+            named[count++] = one;
+        }
+    }
+    if (service == NULL) {
+        return CLI_OK;
+    }
+    const char *path = strcmp(manifests->path, "-") == 0 ? "standard input" : manifests->path;
+    spelling_list(list, sizeof list, named, count);
+    return cli_refuse(cli, "Name a service of the file with --service, or give the file that has this one.",
+                      "%s says nothing of a service %.70s; it has: %s", path, service,
+                      count > 0 ? list : "none");
 }
 
 const struct manifest *manifest_find(const struct manifests *manifests, enum manifest_kind kind,

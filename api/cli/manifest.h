@@ -46,6 +46,9 @@ struct manifests {
    line, *out is empty and an exit code is returned. */
 int manifest_read(struct cli *cli, const char *path, struct manifests *out);
 void manifest_free(struct manifests *manifests);
+/* Refuses a service of which the file says nothing, with those it has; NULL is always accepted. Returns an
+   exit code. */
+int manifest_check_service(struct cli *cli, const struct manifests *manifests, const char *service);
 /* The document of a kind for a service; NULL if there is none. */
 const struct manifest *manifest_find(const struct manifests *manifests, enum manifest_kind kind,
                                      const char *service);

@@ -151,7 +151,8 @@ static enum status set_word(struct reader *reader, size_t line, int column, cons
 {
     struct outcomes *outcomes = reader->out;
     if (strlen(cell) > OUTCOMES_WORD_MAX) {
-        return refuse(reader, line, column, NULL, "is longer than %d bytes", OUTCOMES_WORD_MAX);
+        return refuse(reader, line, column, "Put a short name there, such as a digest of the text.",
+                      "is longer than %d bytes", OUTCOMES_WORD_MAX);
     }
     struct outcome_words *words = column == FIELD_RELEASE ? &outcomes->releases
                                   : column == FIELD_KEY   ? &outcomes->keys
@@ -300,22 +301,30 @@ static enum status end_row(struct reader *reader, size_t line, const struct outc
     return STATUS_OK;
 }
 
+static bool is_ignored(const struct reader *reader, const char *name)
+{
+    for (size_t i = 0; reader->ignored != NULL && reader->ignored[i] != NULL; i++) {
+        if (strcmp(name, reader->ignored[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Which column this name is. */
 static enum status find_column(struct reader *reader, size_t line, const char *name, int *out)
 {
     const char *known[COLUMNS], *near;
     char list[320];
+    *out = IGNORED;
+    if (is_ignored(reader, name)) {
+        return place_of(&reader->out->names, name) >= 0 ? STATUS_OK : no_memory(reader);
+    }
     for (int i = 0; i < COLUMNS; i++) {
         known[i] = column_name(i);
         if (strcmp(name, known[i]) == 0) {
             *out = i;
-            return STATUS_OK;
-        }
-    }
-    for (size_t i = 0; reader->ignored != NULL && reader->ignored[i] != NULL; i++) {
-        if (strcmp(name, reader->ignored[i]) == 0) {
-            *out = IGNORED;
-            return STATUS_OK;
+            return place_of(&reader->out->names, name) >= 0 ? STATUS_OK : no_memory(reader);
         }
     }
     near = spelling_nearest(name, known, COLUMNS);
@@ -349,7 +358,8 @@ static enum status read_header(struct reader *reader, const struct csv *csv, int
             return status;
         }
         if (column[i] != IGNORED && (seen >> column[i] & 1) != 0) {
-            return refuse(reader, 1, column[i], NULL, "stands twice in the header");
+            return refuse(reader, 1, column[i], "Leave one of them out of the file, or rename it.",
+                          "stands twice in the header");
         }
         seen |= column[i] != IGNORED ? (uint64_t)1 << column[i] : 0;
         note_column(reader->out, column[i]);
@@ -361,10 +371,9 @@ static enum status read_csv(struct reader *reader, const char *data, size_t leng
 {
     int column[CSV_COLUMNS_MAX] = {0};
     struct csv csv;
-    struct fault fault = {0};
-    enum status status = csv_parse(data, length, &csv, &fault);
+    enum status status = csv_parse(data, length, reader->name, &csv, reader->fault);
     if (status != STATUS_OK) {
-        return fault_set(reader->fault, status, "%s: %s", reader->name, fault.detail);
+        return status;
     }
     status = read_header(reader, &csv, column);
     for (size_t i = 0; status == STATUS_OK && i < csv.rows; i++) {
@@ -397,11 +406,12 @@ static enum status read_member(struct reader *reader, size_t line, const char *n
         return STATUS_OK;
     }
     if (json_object_is_type(value, json_type_object) || json_object_is_type(value, json_type_array)) {
-        return refuse(reader, line, column, NULL, "must be a string, a number, true, false or null");
+        return refuse(reader, line, column, "Put the value itself there, not an object or a list of values.",
+                      "must be a string, a number, true, false or null");
     }
     if (strlen(json_object_get_string(value)) != (size_t)json_object_get_string_len(value) &&
         json_object_is_type(value, json_type_string)) {
-        return refuse(reader, line, column, NULL, "has a NUL in it");
+        return refuse(reader, line, column, "Take the character \\u0000 out.", "has a NUL in it");
     }
     return set(reader, line, column, json_object_get_string(value), row);
 }
@@ -487,6 +497,7 @@ void outcomes_free(struct outcomes *outcomes)
     free_words(&outcomes->releases);
     free_words(&outcomes->keys);
     free_words(&outcomes->strata);
+    free_words(&outcomes->names);
     *outcomes = (struct outcomes){0};
 }
 
@@ -511,12 +522,22 @@ void outcomes_judge(struct outcomes *outcomes, const struct slos *slos)
     }
 }
 
-int32_t outcomes_release(const struct outcomes *outcomes, const char *name)
+static int32_t find_word(const struct outcome_words *words, const char *name)
 {
-    for (size_t i = 0; i < outcomes->releases.count; i++) {
-        if (strcmp(outcomes->releases.word[i], name) == 0) {
+    for (size_t i = 0; i < words->count; i++) {
+        if (strcmp(words->word[i], name) == 0) {
             return (int32_t)i;
         }
     }
     return -1;
+}
+
+int32_t outcomes_release(const struct outcomes *outcomes, const char *name)
+{
+    return find_word(&outcomes->releases, name);
+}
+
+bool outcomes_has_column(const struct outcomes *outcomes, const char *name)
+{
+    return find_word(&outcomes->names, name) >= 0;
 }

@@ -49,14 +49,16 @@ struct outcomes {
     struct outcome *item;
     size_t count, capacity;
     struct outcome_words releases, keys, strata;
+    struct outcome_words names;    /* of the columns, those that were left out too */
     bool has_arrival, has_release; /* there is such a column */
     uint32_t columns;              /* SLIs that have a column of their own */
     bool has_ttft, has_latency;
 };
 
 /* Reads `length` bytes of the file `name`. `ignored` (closed by NULL; may be NULL) are columns to leave out.
-   MALFORMED, INVALID, TOO_LARGE or NO_MEMORY with "name:line: ..." in the detail and what to do in next_step;
-   *out is then empty. Rows without any SLI or time are kept: requests of which nothing is known. */
+   A name that is no column does nothing: look in out->names. MALFORMED, INVALID, TOO_LARGE or NO_MEMORY with
+   "name:line: ..." in the detail and what to do in next_step; *out is then empty. Rows without any SLI or
+   time are kept: requests of which nothing is known. */
 enum status outcomes_read(const char *data, size_t length, const char *name, const char *const *ignored,
                           struct outcomes *out, struct fault *fault) MUST_CHECK;
 void outcomes_free(struct outcomes *outcomes);
@@ -67,3 +69,5 @@ void outcomes_judge(struct outcomes *outcomes, const struct slos *slos);
 
 /* Place of a release; -1 if there is none of that name. */
 int32_t outcomes_release(const struct outcomes *outcomes, const char *name);
+/* Whether the file has a column of that name, left out or not. */
+bool outcomes_has_column(const struct outcomes *outcomes, const char *name);

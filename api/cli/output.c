@@ -2,6 +2,7 @@
 #include "cli/output.h"
 
 #include "base/clock.h"
+#include "base/number.h"
 #include "base/utf8.h"
 
 #include <math.h>
@@ -53,17 +54,14 @@ char *output_rate(int64_t k, int64_t n, char out[OUTPUT_MAX])
 
 char *output_count(int64_t count, char out[OUTPUT_MAX])
 {
-    char digits[32];
-    size_t at = 0;
-    snprintf(digits, sizeof digits, "%lld", (long long)count);
-    size_t length = strlen(digits);
-    for (size_t i = 0; i < length; i++) {
-        if (i > 0 && (length - i) % 3 == 0 && digits[i - 1] != '-') {
-            out[at++] = ',';
-        }
-        out[at++] = digits[i];
-    }
-    out[at] = '\0';
+    return number_count(count, out);
+}
+
+char *output_requests(double requests, const char *what, char out[OUTPUT_MAX])
+{
+    char number[NUMBER_MAX];
+    number_measure(requests, number);
+    snprintf(out, OUTPUT_MAX, "%s %s%s", number, what, number_plural(number));
     return out;
 }
 

@@ -23,6 +23,8 @@ char *output_rate(int64_t k, int64_t n, char out[OUTPUT_MAX]);
 char *output_percent(double percent, char out[OUTPUT_MAX]);
 /* With thousands apart: "19,432". */
 char *output_count(int64_t count, char out[OUTPUT_MAX]);
+/* "1 request", "12.5 requests", "1,000 canary requests": what = "request", "canary request". */
+char *output_requests(double requests, const char *what, char out[OUTPUT_MAX]);
 /* RFC 3339 beside now: "4 min ago", "in 3 h", "just now"; the text itself if it is no time; "-" for NULL and
  * "". */
 char *output_since(const char *time, char out[OUTPUT_MAX]);

@@ -48,12 +48,12 @@ static void add_flag(struct args *args, const char *option, struct json_object *
 /* "At 12 requests a second this plan needs about 3 h; step 1 about 40 min." */
 static void put_forecast(struct text *out, struct json_object *forecast)
 {
-    char total[OUTPUT_MAX], first[OUTPUT_MAX];
+    char total[OUTPUT_MAX], first[OUTPUT_MAX], rate[OUTPUT_MAX];
     if (forecast == NULL) {
         return;
     }
     struct json_object *step = pick_nth(forecast, "steps", 0);
-    text_printf(out, "  At %.3g requests a second ", pick_number(forecast, "rps"));
+    text_printf(out, "  At %s a second ", output_requests(pick_number(forecast, "rps"), "request", rate));
     if (!pick_has(forecast, "total_s")) {
         text_puts(out, "this plan does not finish by itself:");
         for (size_t i = 0; i < pick_length(forecast, "steps"); i++) {

@@ -4,6 +4,7 @@
 #include "base/spelling.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +29,20 @@ static char *trim(char *text)
     return text + strspn(text, " \t");
 }
 
+/* A setting that cannot be used, with what to do. */
+__attribute__((format(printf, 3, 4))) static enum status wrong(struct fault *fault, const char *next,
+                                                               const char *format, ...)
+{
+    char text[480];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    fault_set(fault, STATUS_INVALID, "%s", text);
+    fault_next(fault, "%s", next);
+    return STATUS_INVALID;
+}
+
 static enum status read_line(struct values *values, char *line, const char *path, int number,
                              struct fault *fault)
 {
@@ -37,7 +52,8 @@ static enum status read_line(struct values *values, char *line, const char *path
     }
     char *equals = strchr(text, '=');
     if (equals == NULL) {
-        return fault_set(fault, STATUS_INVALID, "%s:%d: not of the form name = value", path, number);
+        return wrong(fault, "Write it so, such as: url = https://serin.example.com",
+                     "%s:%d: not of the form name = value", path, number);
     }
     *equals = '\0';
     const char *name = trim(text);
@@ -45,16 +61,17 @@ static enum status read_line(struct values *values, char *line, const char *path
     for (int i = 0; i < NAME_COUNT; i++) {
         if (strcmp(names[i], name) == 0) {
             if (strlen(value) >= sizeof values->of[i]) {
-                return fault_set(fault, STATUS_INVALID, "%s:%d: the value is too long", path, number);
+                return wrong(fault, "Shorten it, or put a token into a file and name that with token_file.",
+                             "%s:%d: the value is too long", path, number);
             }
             memcpy(values->of[i], value, strlen(value) + 1);
             return STATUS_OK;
         }
     }
     const char *near = spelling_nearest(name, names, NAME_COUNT);
-    return fault_set(fault, STATUS_INVALID,
-                     "%s:%d: unknown setting \"%.40s\"%s%s; there are url, token, token_file and ca_file",
-                     path, number, name, near != NULL ? ", did you mean " : "", near != NULL ? near : "");
+    return wrong(fault, "Rename it, or put # before the line.",
+                 "%s:%d: unknown setting \"%.40s\"%s%s; there are url, token, token_file and ca_file", path,
+                 number, name, near != NULL ? ", did you mean " : "", near != NULL ? near : "");
 }
 
 static enum status read_file(struct values *values, struct settings *out, struct fault *fault)
@@ -75,13 +92,13 @@ static enum status read_file(struct values *values, struct settings *out, struct
     if (file == NULL) {
         return errno == ENOENT || errno == ENOTDIR
                    ? STATUS_OK
-                   : fault_set(fault, STATUS_INVALID, "%s: %s", path, strerror(errno));
+                   : wrong(fault, "Make it readable for you, or remove it.", "%s: %s", path, strerror(errno));
     }
     for (int number = 1; status == STATUS_OK && fgets(line, sizeof line, file) != NULL; number++) {
         status = read_line(values, line, path, number, fault);
     }
     if (status == STATUS_OK && ferror(file)) {
-        status = fault_set(fault, STATUS_INVALID, "%s: cannot be read", path);
+        status = wrong(fault, "Make it a readable file, or remove it.", "%s: cannot be read", path);
     }
     if (values->of[NAME_TOKEN][0] != '\0' && fstat(fileno(file), &about) == 0 && (about.st_mode & 077) != 0) {
         snprintf(out->warning, sizeof out->warning, "%.120s holds a token and others can read it: chmod 600",
@@ -104,11 +121,13 @@ static enum status check_token(const char *token, const char *where, struct sett
 {
     for (const char *at = token; *at != '\0'; at++) {
         if (*at <= ' ' || *at > '~') {
-            return fault_set(fault, STATUS_INVALID, "%s holds something that cannot be a token", where);
+            return wrong(fault, "Give the token as 'serin token create' printed it, on one line.",
+                         "%s holds something that cannot be a token", where);
         }
     }
     if (strlen(token) >= sizeof out->token) {
-        return fault_set(fault, STATUS_INVALID, "%s: the token is too long", where);
+        return wrong(fault, "Give the token as 'serin token create' printed it, on one line.",
+                     "%s: the token is too long", where);
     }
     memcpy(out->token, token, strlen(token) + 1);
     return STATUS_OK;
@@ -119,12 +138,13 @@ static enum status read_token_file(const char *path, struct settings *out, struc
     char line[2 * SETTINGS_TOKEN_MAX];
     FILE *file = fopen(path, "re");
     if (file == NULL) {
-        return fault_set(fault, STATUS_INVALID, "token file %s: %s", path, strerror(errno));
+        return wrong(fault, "Name a file that you can read in SERIN_TOKEN_FILE.", "token file %s: %s", path,
+                     strerror(errno));
     }
     bool ok = fgets(line, sizeof line, file) != NULL;
     fclose(file);
     if (!ok) {
-        return fault_set(fault, STATUS_INVALID, "token file %s: empty or unreadable", path);
+        return wrong(fault, "Put the token into its first line.", "token file %s: empty or unreadable", path);
     }
     return check_token(trim(line), path, out, fault);
 }
@@ -134,22 +154,23 @@ static enum status read_url(const char *url, struct settings *out, struct fault 
     if (strncmp(url, "unix:", 5) == 0) {
         const char *path = url + 5 + (strncmp(url + 5, "///", 3) == 0 ? 2 : 0);
         if (path[0] != '/' || strlen(path) >= sizeof out->socket) {
-            return fault_set(fault, STATUS_INVALID, "the URL %.200s does not name a socket: unix:/path", url);
+            return wrong(fault, "Write unix: and the whole path of the socket, from / on.",
+                         "the URL %.200s does not name a socket: unix:/path", url);
         }
         memcpy(out->socket, path, strlen(path) + 1);
         snprintf(out->url, sizeof out->url, "http://localhost");
         return STATUS_OK;
     }
     if (strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0) {
-        return fault_set(fault, STATUS_INVALID,
-                         "the URL %.200s must begin with http://, https:// or unix:", url);
+        return wrong(fault, "Write it whole, such as http://127.0.0.1:8080, in SERIN_URL or --url.",
+                     "the URL %.200s must begin with http://, https:// or unix:", url);
     }
     size_t length = strlen(url);
     while (length > 0 && url[length - 1] == '/') {
         length--;
     }
     if (length >= sizeof out->url) {
-        return fault_set(fault, STATUS_INVALID, "the URL is too long");
+        return wrong(fault, "Give the server's address alone, without a path.", "the URL is too long");
     }
     memcpy(out->url, url, length);
     out->url[length] = '\0';

@@ -43,6 +43,8 @@ __attribute__((format(printf, 3, 4))) static bool wrong(struct reader *reader, s
     va_end(arguments);
     reader->status =
         fault_set(reader->fault, STATUS_MALFORMED, "%s:%zu: %s", reader->name, line + 1, problem);
+    fault_next(reader->fault,
+               "Mend that line; policy.md and getting-started.md in the handbook have examples.");
     return false;
 }
 
@@ -433,7 +435,9 @@ enum status yamldoc_read(const char *data, size_t length, const char *name, stru
 {
     *out = (struct yamldoc_stream){0};
     if (length > YAMLDOC_BYTES_MAX) {
-        return fault_set(fault, STATUS_TOO_LARGE, "%s is larger than %d MiB", name, YAMLDOC_BYTES_MAX >> 20);
+        fault_set(fault, STATUS_TOO_LARGE, "%s is larger than %d MiB", name, YAMLDOC_BYTES_MAX >> 20);
+        fault_next(fault, "Give less at once, such as a file for each service.");
+        return STATUS_TOO_LARGE;
     }
     struct reader *reader = calloc(1, sizeof *reader);
     if (reader == NULL || yaml_parser_initialize(&reader->parser) != 1) {

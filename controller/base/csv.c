@@ -10,10 +10,20 @@
 
 struct parser {
     struct csv *csv;
+    const char *name; /* of what is read, for messages */
     struct fault *fault;
     char *in, *end; /* not yet read */
     size_t line;
 };
+
+static enum status refuse(struct parser *parser, enum status status, size_t line, const char *what)
+{
+    fault_set(parser->fault, status, "%s:%zu: %s", parser->name, line, what);
+    fault_next(parser->fault,
+               "Write a line of column names, then rows with as many cells; put a cell with a comma, a quote "
+               "or a line end in quotes, and double the quotes in it.");
+    return status;
+}
 
 static enum status add_cell(struct parser *parser, char *cell)
 {
@@ -22,7 +32,7 @@ static enum status add_cell(struct parser *parser, char *cell)
         size_t capacity = csv->capacity > 0 ? csv->capacity * 2 : 256;
         char **cells = realloc(csv->cell, capacity * sizeof *cells);
         if (cells == NULL) {
-            return fault_set(parser->fault, STATUS_NO_MEMORY, "out of memory");
+            return fault_set(parser->fault, STATUS_NO_MEMORY, "%s: out of memory", parser->name);
         }
         csv->cell = cells;
         csv->capacity = capacity;
@@ -38,7 +48,7 @@ static enum status add_line(struct parser *parser, size_t row, size_t line)
         size_t capacity = csv->lines_capacity > 0 ? csv->lines_capacity * 2 : 256;
         size_t *lines = realloc(csv->line, capacity * sizeof *lines);
         if (lines == NULL) {
-            return fault_set(parser->fault, STATUS_NO_MEMORY, "out of memory");
+            return fault_set(parser->fault, STATUS_NO_MEMORY, "%s: out of memory", parser->name);
         }
         csv->line = lines;
         csv->lines_capacity = capacity;
@@ -61,8 +71,7 @@ static enum status after_cell(struct parser *parser, char *stop, bool *last)
             parser->in++;
         }
         if (parser->in < parser->end && *parser->in != '\n') {
-            return fault_set(parser->fault, STATUS_MALFORMED,
-                             "line %zu: text after a closing quote or a bare CR", parser->line);
+            return refuse(parser, STATUS_MALFORMED, parser->line, "text after a closing quote or a bare CR");
         }
         parser->in += parser->in < parser->end;
         parser->line++;
@@ -77,7 +86,7 @@ static enum status read_quoted(struct parser *parser, bool *last)
     size_t line = parser->line;
     for (;;) {
         if (parser->in == parser->end) {
-            return fault_set(parser->fault, STATUS_MALFORMED, "line %zu: a quote is not closed", line);
+            return refuse(parser, STATUS_MALFORMED, line, "a quote is not closed");
         }
         if (*parser->in == '"') {
             parser->in++;
@@ -97,8 +106,7 @@ static enum status read_bare(struct parser *parser, bool *last)
     char *cell = parser->in;
     while (parser->in < parser->end && strchr(",\r\n", *parser->in) == NULL) {
         if (*parser->in == '"') {
-            return fault_set(parser->fault, STATUS_MALFORMED, "line %zu: a quote inside a bare cell",
-                             parser->line);
+            return refuse(parser, STATUS_MALFORMED, parser->line, "a quote inside a bare cell");
         }
         parser->in++;
     }
@@ -110,6 +118,7 @@ static enum status read_row(struct parser *parser)
 {
     struct csv *csv = parser->csv;
     size_t before = csv->cells, line = parser->line;
+    char what[80];
     bool last = false;
     while (!last) {
         bool quoted = parser->in < parser->end && *parser->in == '"';
@@ -118,16 +127,17 @@ static enum status read_row(struct parser *parser)
             return status;
         }
         if (csv->cells - before > CSV_COLUMNS_MAX) {
-            return fault_set(parser->fault, STATUS_TOO_LARGE, "line %zu: more than %d columns", line,
-                             CSV_COLUMNS_MAX);
+            snprintf(what, sizeof what, "more than %d columns", CSV_COLUMNS_MAX);
+            return refuse(parser, STATUS_TOO_LARGE, line, what);
         }
     }
     size_t cells = csv->cells - before;
     if (csv->columns == 0) {
         csv->columns = cells;
     } else if (cells != csv->columns) {
-        return fault_set(parser->fault, STATUS_MALFORMED, "line %zu: %zu cells, but the header has %zu", line,
-                         cells, csv->columns);
+        snprintf(what, sizeof what, "%zu cell%s, but the header has %zu", cells, cells == 1 ? "" : "s",
+                 csv->columns);
+        return refuse(parser, STATUS_MALFORMED, line, what);
     }
     return add_line(parser, csv->cells / csv->columns - 1, line);
 }
@@ -147,30 +157,34 @@ static enum status read_all(struct parser *parser)
         }
     }
     if (parser->csv->columns == 0) {
-        return fault_set(parser->fault, STATUS_MALFORMED, "there is no header line");
+        return refuse(parser, STATUS_MALFORMED, 1, "there is no header line");
     }
     parser->csv->rows = parser->csv->cells / parser->csv->columns - 1;
     return STATUS_OK;
 }
 
-enum status csv_parse(const char *data, size_t length, struct csv *out, struct fault *fault)
+enum status csv_parse(const char *data, size_t length, const char *name, struct csv *out, struct fault *fault)
 {
     *out = (struct csv){0};
     if (length > CSV_BYTES_MAX) {
-        return fault_set(fault, STATUS_TOO_LARGE, "more than %d MiB", CSV_BYTES_MAX >> 20);
+        fault_set(fault, STATUS_TOO_LARGE, "%s is larger than %d MiB", name, CSV_BYTES_MAX >> 20);
+        fault_next(fault, "Take fewer rows or columns.");
+        return STATUS_TOO_LARGE;
     }
     if (length > 0 && memchr(data, '\0', length) != NULL) {
-        return fault_set(fault, STATUS_MALFORMED, "a NUL byte: this is not text");
+        fault_set(fault, STATUS_MALFORMED, "%s has a NUL byte: it is no text", name);
+        fault_next(fault, "Give text in UTF-8; what is compressed must be unpacked first.");
+        return STATUS_MALFORMED;
     }
     out->data = malloc(length + 1);
     if (out->data == NULL) {
-        return fault_set(fault, STATUS_NO_MEMORY, "out of memory");
+        return fault_set(fault, STATUS_NO_MEMORY, "%s: out of memory", name);
     }
     if (length > 0) {
         memcpy(out->data, data, length);
     }
     out->data[length] = '\0';
-    struct parser parser = {out, fault, out->data, out->data + length, 1};
+    struct parser parser = {out, name, fault, out->data, out->data + length, 1};
     if (length >= 3 && memcmp(data, "\xef\xbb\xbf", 3) == 0) {
         parser.in += 3;
     }
@@ -208,11 +222,7 @@ enum status csv_read_file(const char *path, struct csv *out, struct fault *fault
     }
     fclose(file);
     if (status == STATUS_OK) {
-        struct fault inner = {0};
-        status = csv_parse(data, length, out, &inner);
-        if (status != STATUS_OK) {
-            fault_set(fault, status, "%s: %s", path, inner.detail);
-        }
+        status = csv_parse(data, length, path, out, fault);
     }
     free(data);
     return status;

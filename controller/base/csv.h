@@ -18,9 +18,10 @@ struct csv {
     size_t cells, capacity, lines_capacity;
 };
 
-/* Parses `length` bytes; they are copied. On failure the fault names the line, and `out` is empty. MALFORMED,
-   TOO_LARGE or NO_MEMORY. */
-enum status csv_parse(const char *data, size_t length, struct csv *out, struct fault *fault) MUST_CHECK;
+/* Parses `length` bytes of the file `name`; they are copied. On failure the fault has "name:line: ..." and
+   what to do, and `out` is empty. MALFORMED, TOO_LARGE or NO_MEMORY. */
+enum status csv_parse(const char *data, size_t length, const char *name, struct csv *out,
+                      struct fault *fault) MUST_CHECK;
 /* The same of a file; NOT_FOUND if it cannot be read. */
 enum status csv_read_file(const char *path, struct csv *out, struct fault *fault) MUST_CHECK;
 void csv_free(struct csv *csv);

@@ -2,6 +2,7 @@
 #include "spec/lint.h"
 
 #include "base/clock.h"
+#include "base/number.h"
 #include "base/utf8.h"
 #include "spec/forecast.h"
 #include "spec/plan.h"
@@ -156,16 +157,16 @@ static void lint_burns(struct findings *findings, const struct slos *slos, const
             bool own = factor < defaults.burn[i].window.factor || factor > defaults.burn[i].window.factor;
             if (own) {
                 mend(find(findings, LEVEL_ERROR, at,
-                          "a burn of %.4g times is none for %s: its objective allows %.4g %% to be bad, and "
-                          "that "
-                          "many times more would be above 50 %%",
-                          factor, sli_name(sli), 100 * allowed_bad(&slos->of[sli])),
+                          "the factor %.4g is too large for %s: its objective allows %.4g %% to be bad, and "
+                          "%.4g times that is %.4g %%, more than half of all requests",
+                          factor, sli_name(sli), 100 * allowed_bad(&slos->of[sli]), factor,
+                          100 * factor * allowed_bad(&slos->of[sli])),
                      "set the factor to %.4g or less", most);
             } else if (!told) {
                 find(findings, LEVEL_NOTE, at,
-                     "%s allows %.4g %% to be bad: burn windows of more than %.4g times are used at that "
-                     "factor",
-                     sli_name(sli), 100 * allowed_bad(&slos->of[sli]), most);
+                     "%s allows %.4g %% to be bad: burn windows with a factor above %.4g are used with %.4g, "
+                     "as more would need most requests to be bad",
+                     sli_name(sli), 100 * allowed_bad(&slos->of[sli]), most, most);
                 told = true;
             }
         }
@@ -174,7 +175,7 @@ static void lint_burns(struct findings *findings, const struct slos *slos, const
 
 static void lint_plan(struct findings *findings, const struct policy *policy, const struct plan *plan)
 {
-    char at[128];
+    char at[128], times[NUMBER_MAX];
     struct fault fault = {0};
     if (spec_check_plan(plan, policy, "/plan", &fault) != STATUS_OK) {
         mend(find(findings, LEVEL_ERROR, fault.error[0].pointer, "%s", fault.error[0].detail),
@@ -185,9 +186,9 @@ static void lint_plan(struct findings *findings, const struct policy *policy, co
         if (weight > JUMP_MAX * before) {
             snprintf(at, sizeof at, "/plan/steps/%zu/weight", i);
             mend(find(findings, LEVEL_NOTE, at,
-                      "from %.4g %% to %.4g %% is a jump of %.3g times: a fault that shows only here meets "
+                      "from %.4g %% to %.4g %% is a jump of %s times: a fault that shows only here meets "
                       "many at once",
-                      before / 100.0, weight / 100.0, (double)weight / before),
+                      before / 100.0, weight / 100.0, number_measure((double)weight / before, times)),
                  "put a step between them, such as %.3g %%", sqrt((double)before * weight) / 100);
         }
     }
@@ -300,7 +301,7 @@ static void lint_step(struct findings *findings, const struct slos *slos, const 
 {
     const struct plan_step *at = &plan->step[step];
     const struct spec_forecast_step *will = &forecast->step[step];
-    char pointer[128], needs[CLOCK_TEXT_MAX], limit[CLOCK_TEXT_MAX];
+    char pointer[128], needs[CLOCK_TEXT_MAX], limit[CLOCK_TEXT_MAX], requests[NUMBER_MAX];
     bool by_proof = will->pace == PACED_BY_PROOF && will->slowest != SLI_COUNT;
     snprintf(pointer, sizeof pointer, "/plan/steps/%zu", step);
     human(will->seconds, needs);
@@ -318,8 +319,9 @@ static void lint_step(struct findings *findings, const struct slos *slos, const 
         }
     } else if (by_proof) {
         find(findings, LEVEL_NOTE, pointer,
-             "step %zu, %.4g %%: about %s for a healthy canary (%.0f of its requests, to prove %s)", step + 1,
-             at->weight / 100.0, needs, ceil(will->requests), sli_name(will->slowest));
+             "step %zu, %.4g %%: about %s for a healthy canary (%s of its requests, to prove %s)", step + 1,
+             at->weight / 100.0, needs, number_measure(ceil(will->requests), requests),
+             sli_name(will->slowest));
     } else {
         find(findings, LEVEL_NOTE, pointer, "step %zu, %.4g %%: about %s, by its %s", step + 1,
              at->weight / 100.0, needs, will->pace == PACED_BY_REQUESTS ? "min_requests" : "bake");
@@ -330,7 +332,8 @@ static void lint_times(struct findings *findings, const struct slos *slos, const
                        const struct plan *plan, double rps)
 {
     struct spec_forecast forecast;
-    char text[CLOCK_TEXT_MAX], first[CLOCK_TEXT_MAX];
+    char text[CLOCK_TEXT_MAX], first[CLOCK_TEXT_MAX], rate[NUMBER_MAX];
+    number_measure(rps, rate);
     spec_forecast(slos, policy, plan, rps, &forecast);
     for (size_t i = 0; i + 1 < plan->steps; i++) {
         lint_step(findings, slos, policy, plan, &forecast, i);
@@ -338,13 +341,14 @@ static void lint_times(struct findings *findings, const struct slos *slos, const
     lint_bake(findings, &forecast);
     if (isinf(forecast.total_s)) {
         find(findings, LEVEL_WARNING, "/plan",
-             "at %.4g requests a second this plan does not finish by itself: see the steps above", rps);
+             "at %s request%s a second this plan does not finish by itself: see the steps above", rate,
+             number_plural(rate));
         return;
     }
     struct spec_finding *finding =
         find(findings, forecast.total_s > LONG_S ? LEVEL_WARNING : LEVEL_NOTE, "/plan",
-             "at %.4g requests a second a healthy rollout takes about %s in all; step 1 about %s", rps,
-             human(forecast.total_s, text), human(forecast.step[0].seconds, first));
+             "at %s request%s a second a healthy rollout takes about %s in all; step 1 about %s", rate,
+             number_plural(rate), human(forecast.total_s, text), human(forecast.step[0].seconds, first));
     if (forecast.total_s > LONG_S) {
         mend(finding, "use heavier steps: evidence comes with weight x (100%% - weight)");
     }
@@ -362,7 +366,8 @@ static void lint_holdback(struct findings *findings, const struct policy *policy
     int32_t before = plan->steps > 1 ? plan->step[plan->steps - 2].weight : 0;
     double wanted = ceil(STABLE_RPS_MIN / rps * 100) * 100; /* a whole percent */
     int32_t most = before < HOLDBACK_MAX ? HOLDBACK_MAX : WEIGHT_FULL - before - 100;
-    char advice[120];
+    char advice[120], rate[NUMBER_MAX];
+    number_measure(stable, rate);
     if (wanted <= most) {
         snprintf(advice, sizeof advice, "set holdback to %.4g%%", wanted / 100);
     } else if (most > policy->holdback) {
@@ -372,12 +377,13 @@ static void lint_holdback(struct findings *findings, const struct policy *policy
     } else {
         snprintf(advice, sizeof advice, "at this traffic there is no holdback that would be enough");
     }
-    mend(find(findings, LEVEL_NOTE, "/holdback",
-              "in the bake stable gets about %.2g requests a second: a breach in both releases may be blamed "
-              "on "
-              "the canary (below about %d a second it cannot be told in time)",
-              stable, STABLE_RPS_MIN),
-         "%s", advice);
+    mend(
+        find(
+            findings, LEVEL_NOTE, "/holdback",
+            "in the bake stable gets about %s request%s a second: a breach in both releases may be blamed on "
+            "the canary (below about %d a second it cannot be told in time)",
+            rate, number_plural(rate), STABLE_RPS_MIN),
+        "%s", advice);
 }
 
 /* Errors first, then warnings, then notes; each in the order of finding. */

@@ -9,6 +9,7 @@ enum {
     PPM = 1000000,
     OBJECTIVE_DECIMALS = 4, /* of a percent: one ppm */
     PPM_OF_PERCENT = 10000,
+    READ_MAX = 1000000000, /* read as a number, and then refused with the bounds */
     TIMEOUT_DEFAULT_MS = 60000,
     THRESHOLD_MAX_MS = 3600000,
     WINDOW_MIN_S = 3600,
@@ -42,9 +43,12 @@ static enum status read_slo(struct json_object *value, enum sli sli, const char 
     int64_t ppm = 0;
     json_fields_open(&fields, value, pointer, fault);
     *slo = (struct slo){.used = true, .window_s = WINDOW_DEFAULT_S};
-    if (spec_fields_decimal(&fields, "objective", JSON_REQUIRED, 0, 100, OBJECTIVE_DECIMALS, &ppm) &&
-        (ppm == 0 || ppm == PPM)) {
-        spec_wrong(&fields, "objective", "must be above 0 and below 100");
+    if (spec_fields_decimal(&fields, "objective", JSON_REQUIRED, -READ_MAX, READ_MAX, OBJECTIVE_DECIMALS,
+                            &ppm) &&
+        (ppm <= 0 || ppm >= PPM)) {
+        spec_wrong(&fields, "objective",
+                   "must be above 0 and below 100: the percentage of requests that are good, such as 99.5");
+        ppm = 0;
     }
     slo->objective_ppm = (int32_t)ppm;
     read_threshold(&fields, sli, slo);

@@ -131,15 +131,52 @@ def test_an_objective_without_data_is_left_out_and_said(tmp_path):
     ("release,refusal\nv1,0\n", "has no release v2"),
     ("refusal\n0\n", "has no column release"),
     ("release,key\nv1,a\nv2,b\n", "has no column for any of the objectives"),
-    ("release,refusal\nv1,0\nv2,0\n", "fewer than two different times in its column arrival"),
-    ("", "there is no header line"),
-    ("release,refusal\nv1,0\nv2\n", "line 3: 1 cells, but the header has 2"),
+    ("release,refusal\nv1,0\nv2,0\n", "o.csv has no column arrival"),
+    ("release,refusal,arrival\nv1,0,1\nv2,0,1\n", "fewer than two different times in its column arrival"),
+    ("", "o.csv:1: there is no header line"),
+    ("release,refusal\nv1,0\nv2\n", "o.csv:3: 1 cell, but the header has 2"),
     ("{\"release\":\"v1\",\"refusal\":0}\n{\"release\":\"v1\",\n", "o.csv:2: "),
 ])
 def test_wrong_outcomes_are_refused_with_their_line_and_what_to_do(tmp_path, outcomes, says):
     path = write(tmp_path, "o.csv", outcomes)
     error = run("--outcomes", path, "--policy", POLICY, "--stable", "v1", "--canary", "v2", code=1).stderr
     assert says in " ".join(error.split()), error
+    assert "What to do now:" in error
+
+
+def test_any_column_can_be_ignored_and_none_that_is_not_there():
+    report = example("--rps", "20", "--seeds", "3", "--ignore", "refusal").stdout
+    assert report.startswith("Completed in 3 of 3 rollouts"), report
+    assert "Not in the outcomes or ignored, and left out of the policy: refusal." in report
+    for name, says in (("refusals", "has no column refusals What to do now: Name one of its columns: arrival, release, refusal, error, ttft_ms."),
+                       ("arrival", "the column arrival of "), ("release", "the column release of ")):
+        error = " ".join(example("--ignore", name, code=1).stderr.split())
+        assert says in error, error
+
+
+def test_a_column_of_the_arrivals_alone_can_be_ignored(tmp_path):
+    arrivals = write(tmp_path, "a.csv", "arrival,tokens\n" + "".join(f"{i},5\n" for i in range(100)))
+    example("--arrivals", arrivals, "--ignore", "tokens", "--seeds", "1")
+
+
+def test_a_wrong_service_is_told_those_of_the_file():
+    error = " ".join(example("--rps", "20", "--service", "chat", code=1).stderr.split())
+    assert "backtest.yaml says nothing of a service chat; it has: helpdesk" in error, error
+
+
+def test_what_cannot_work_in_the_policy_stands_first(tmp_path):
+    burn = "kind: Policy\nburn: [{factor: 14.4, short: 1m, long: 5m, action: rollback}]"
+    policy = write(tmp_path, "p.yaml", open(POLICY).read().replace("kind: Policy", burn))
+    report = run("--outcomes", OUTCOMES, "--policy", policy, "--stable", "v1", "--canary", "v1", "--rps", "20", "--seeds", "2").stdout
+    assert report.startswith("The policy cannot work as it is: the factor 14.4 is too large for refusal"), report
+    assert "\nCompleted in " in report
+
+
+def test_advice_fits_how_it_ended():
+    bad = " ".join(example("--rps", "20", "--seeds", "5").stdout.split())
+    assert "stable against itself: --stable v1 --canary v1." in bad and "known to be bad" not in bad, bad
+    healthy = " ".join(example("--rps", "20", "--seeds", "20", canary="v1").stdout.split())
+    assert "20 runs can only tell, with 95 % confidence, that it is at most 13.9 %" in healthy, healthy
 
 
 @pytest.mark.parametrize("words, says", [

@@ -12,7 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct csv csv;
     struct fault fault = {0};
-    if (csv_parse((const char *)data, size, &csv, &fault) != STATUS_OK) {
+    if (csv_parse((const char *)data, size, "fuzz", &csv, &fault) != STATUS_OK) {
         if (csv.data != NULL || fault.detail[0] == '\0') {
             abort();
         }

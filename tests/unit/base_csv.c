@@ -11,7 +11,7 @@ static struct csv parse(const char *text)
 {
     struct csv csv;
     struct fault fault = {0};
-    cr_assert_eq(csv_parse(text, strlen(text), &csv, &fault), STATUS_OK, "%s", fault.detail);
+    cr_assert_eq(csv_parse(text, strlen(text), "f", &csv, &fault), STATUS_OK, "%s", fault.detail);
     return csv;
 }
 
@@ -19,8 +19,9 @@ static void refused(const char *text, const char *because)
 {
     struct csv csv;
     struct fault fault = {0};
-    cr_assert_neq(csv_parse(text, strlen(text), &csv, &fault), STATUS_OK, "%s", text);
+    cr_assert_neq(csv_parse(text, strlen(text), "f", &csv, &fault), STATUS_OK, "%s", text);
     cr_assert_not_null(strstr(fault.detail, because), "\"%s\" does not say \"%s\"", fault.detail, because);
+    cr_assert(fault.next_step[0] != '\0', "\"%s\" has no next step", fault.detail);
     cr_assert_null(csv.data);
 }
 
@@ -57,13 +58,13 @@ Test(base_csv, a_header_alone_has_no_rows)
 
 Test(base_csv, says_which_line_is_wrong)
 {
-    refused("", "header");
-    refused("a,b\n1,2\n3\n", "line 3: 1 cells");
-    refused("a,b\n1,2\n3,4,5\n", "line 3: 3 cells");
-    refused("a\n\"1\n2\n", "line 2: a quote");
-    refused("a\n\"1\"x\n", "line 2");
-    refused("a\n1\"2\n", "line 2: a quote inside");
-    refused("a\rb\n", "line 1");
+    refused("", "f:1: there is no header line");
+    refused("a,b\n1,2\n3\n", "f:3: 1 cell, but the header has 2");
+    refused("a,b\n1,2\n3,4,5\n", "f:3: 3 cells, but");
+    refused("a\n\"1\n2\n", "f:2: a quote is not closed");
+    refused("a\n\"1\"x\n", "f:2: text");
+    refused("a\n1\"2\n", "f:2: a quote inside");
+    refused("a\rb\n", "f:1: ");
 }
 
 Test(base_csv, reads_numbers)

@@ -168,7 +168,7 @@ Test(cli_commands, explain)
     HAS(run.out, "The evidence says: continue");
     HAS(run.out, "- proof for refusal");
     HAS(run.out, "behind: gw-2");
-    HAS(run.out, "53 requests a second");
+    HAS(run.out, "53.2 requests a second");
 }
 
 Test(cli_commands, following_ends_as_the_rollout_does)
@@ -249,6 +249,13 @@ Test(cli_commands, usage)
     HAS(run.err, "did you mean \"serin rollout pause\"?");
     run = canned_serin("abort", "chat", NULL);
     HAS(run.err, "did you mean \"serin rollout abort\"?");
+    run = canned_serin("rollout", "frobnicate", NULL);
+    cr_assert_eq(run.code, 2);
+    HAS(run.err,
+        "no command \"rollout frobnicate\"; after rollout comes one of: start, status, list, pause,");
+    run = canned_serin("rollout", NULL);
+    cr_assert_eq(run.code, 2);
+    HAS(run.err, "after rollout comes one of: start, status, list, pause,");
     run = canned_serin("rollback", "chat", "--too", "r1", NULL);
     cr_assert_eq(run.code, 2);
     HAS(run.err, "did you mean --to?");
@@ -258,6 +265,23 @@ Test(cli_commands, usage)
     run = canned_serin("--version", NULL);
     cr_assert_eq(strncmp(run.out, "serin ", 6), 0);
     cr_assert_str_empty(canned_log(), "nothing was sent");
+}
+
+Test(cli_commands, help_names_what_a_command_has_a_use_for)
+{
+    static const struct {
+        const char *command;
+        bool url, key;
+    } rows[] = {{"lint", false, false},   {"backtest", false, false}, {"help", false, false},
+                {"replay", true, false},  {"diff", true, false},      {"explain", true, false},
+                {"rollback", true, true}, {"apply", true, true}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct canned_run run = canned_serin("help", rows[i].command, NULL);
+        cr_assert_eq(run.code, 0);
+        cr_expect_eq(strstr(run.out, "--url") != NULL, rows[i].url, "%s", run.out);
+        cr_expect_eq(strstr(run.out, "--key") != NULL, rows[i].key, "%s", run.out);
+        HAS(run.out, "--json");
+    }
 }
 
 /* --- apply
@@ -360,5 +384,11 @@ Test(cli_commands, lint_offline)
     unlink(path);
     cr_assert_eq(run.code, 0, "%s", run.err);
     HAS(run.out, "{\"findings\":[");
+    HAS(run.out, "give --rps N, the requests a second of the service, or set expected_rps");
+    run = canned_serin("lint", "-f", file("kind: Slos\nservice: chat\nslos: {error: {objective: 99}}\n"),
+                       "--rps", "1000", NULL);
+    unlink(path);
+    HAS(run.out, "at 1,000 requests a second a healthy rollout takes about");
+    cr_expect_null(strstr(run.out, "give --rps"));
     cr_assert_str_empty(canned_log());
 }

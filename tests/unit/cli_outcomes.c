@@ -99,7 +99,7 @@ Test(cli_outcomes, a_rescued_request_is_an_error_whatever_else_is_said)
 
 Test(cli_outcomes, says_what_is_wrong_and_in_which_line)
 {
-    refused("", "f: there is no header");
+    refused("", "f:1: there is no header");
     refused("release,refusal\n", "f: there are no rows");
     refused("release,refusal\nv1,0\nv1,maybe\n", "f:3: refusal: \"maybe\" is not true, false, 1, 0 or empty");
     refused("release,refusal\n,0\n", "f:2: release: is empty");
@@ -108,7 +108,7 @@ Test(cli_outcomes, says_what_is_wrong_and_in_which_line)
     refused("release,arrival\nv1,yesterday\n", "f:2: arrival: \"yesterday\" is neither");
     refused("release,arrival\nv1,3\nv1,2026-01-20T10:00:00Z\n", "f:3: arrival");
     refused("release,error,error\nv1,1,0\n", "f:1: error: stands twice");
-    refused("release,refusal\nv1\n", "f: line 2: 1 cells");
+    refused("release,refusal\nv1\n", "f:2: 1 cell, but");
     refused("{\"release\":\"v1\"}\n{\"release\":}\n", "f:2: ");
     refused("{\"release\":\"v1\",\"refusal\":[1]}\n", "f:1: refusal: must be a string");
     refused("[1]\n", "f:1: this is no JSON object");
@@ -125,6 +125,25 @@ Test(cli_outcomes, columns_may_be_left_out_by_name)
     cr_expect_eq(outcomes.item[0].bad, bit(SLI_REFUSAL));
     outcomes_free(&outcomes);
     refused(text, "the column \"prompt\" is not known");
+}
+
+Test(cli_outcomes, any_column_can_be_left_out_and_all_are_named)
+{
+    static const char *const ignored[] = {"refusal", "prompt", "absent", NULL};
+    static const char *const texts[] = {"release,prompt,refusal,error\nv1,a,1,1\n",
+                                        "{\"release\":\"v1\",\"prompt\":[],\"refusal\":1,\"error\":1}\n"};
+    for (int i = 0; i < 2; i++) {
+        struct outcomes outcomes;
+        struct fault fault = {0};
+        cr_assert_eq(outcomes_read(texts[i], strlen(texts[i]), "f", ignored, &outcomes, &fault), STATUS_OK,
+                     "%s", fault.detail);
+        cr_expect_eq(outcomes.item[0].known, bit(SLI_ERROR));
+        cr_expect_eq(outcomes.columns, bit(SLI_ERROR));
+        cr_expect(outcomes_has_column(&outcomes, "refusal") && outcomes_has_column(&outcomes, "prompt"));
+        cr_expect(outcomes_has_column(&outcomes, "error"));
+        cr_expect_not(outcomes_has_column(&outcomes, "absent"));
+        outcomes_free(&outcomes);
+    }
 }
 
 Test(cli_outcomes, many_keys_are_kept_apart)

@@ -215,15 +215,15 @@ Test(spec_lint, burn_factors_that_cannot_be)
     bench.slos.of[SLI_ERROR].objective_ppm = 900000;
     policy_default(&bench.slos, &bench.policy.policy);
     lint(&bench, 0);
-    cr_expect_not_null(
-        find(&bench, LEVEL_NOTE, "/burn/0/factor", "more than 5 times are used at that factor"));
+    cr_expect_not_null(find(&bench, LEVEL_NOTE, "/burn/0/factor", "with a factor above 5 are used with 5"));
     bench.policy.policy.burn[0].window.factor = 14.4;
     lint(&bench, 0);
-    const struct spec_finding *finding =
-        find(&bench, LEVEL_ERROR, "/burn/0/factor", "14.4 times is none for error");
+    const struct spec_finding *finding = find(&bench, LEVEL_ERROR, "/burn/0/factor",
+                                              "the factor 14.4 is too large for error: its objective allows "
+                                              "10 % to be bad, and 14.4 times that is 144 %");
     cr_assert_not_null(finding);
     cr_expect_str_eq(finding->mend, "set the factor to 5 or less");
     bench.policy.policy.burn[0].window.factor = 5;
     lint(&bench, 0);
-    cr_expect_null(find(&bench, LEVEL_ERROR, "/burn/0/factor", "none"));
+    cr_expect_null(find(&bench, LEVEL_ERROR, "/burn/0/factor", "too large"));
 }
