@@ -182,7 +182,7 @@ static int unknown_command(struct cli *cli, const char *const *words, size_t cou
         return cli_usage(cli, "there is no command \"%s %s\"; after %s comes one of: %s", words[0], words[1],
                          words[0], verbs);
     }
-    return cli_usage(cli, "after %s comes one of: %s", words[0], verbs);
+    return cli_usage(cli, "\"%s\" needs one more word, one of: %s", words[0], verbs);
 }
 
 static enum reach reach_of(const struct command *command)

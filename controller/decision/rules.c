@@ -33,15 +33,15 @@ static const struct rule rules[] = {
     {"evidence.worse", SERVING, VERB_TICK, F(STABLE) | F(WORSE), 0, PHASE_ROLLED_BACK,
      EFFECT_ROUTE_STABLE | EFFECT_QUARANTINE | EFFECT_PAGE, "rollout.rolled_back",
      "Rolled back: {release} is worse than {stable} in {lead}. {evidence}",
-     "Read 'serin explain' for the counts; mend the release and roll out the new one."},
+     "Mend the release and roll out the new one; 'serin explain' has the counts."},
     {"evidence.ceiling", SERVING, VERB_TICK, F(STABLE) | F(CEILING), 0, PHASE_ROLLED_BACK,
      EFFECT_ROUTE_STABLE | EFFECT_QUARANTINE | EFFECT_PAGE, "rollout.rolled_back",
      "Rolled back: {release} is above its ceiling in {lead}, and {stable} is not the cause. {evidence}",
-     "Read 'serin explain' for the counts; mend the release and roll out the new one."},
+     "Mend the release and roll out the new one; 'serin explain' has the counts."},
     {"evidence.burn", SERVING, VERB_TICK, F(STABLE) | F(BURN), 0, PHASE_ROLLED_BACK,
      EFFECT_ROUTE_STABLE | EFFECT_QUARANTINE | EFFECT_PAGE, "rollout.rolled_back",
      "Rolled back: {release} burns its error budget in {lead} too fast, and {stable} does not. {evidence}",
-     "Read 'serin explain' for the counts; mend the release and roll out the new one."},
+     "Mend the release and roll out the new one; 'serin explain' has the counts."},
     {"evidence.shared_cause", SERVING, VERB_TICK, F(STABLE) | F(SHARED_CAUSE), 0, PHASE_ROLLED_BACK,
      EFFECT_ROUTE_STABLE | EFFECT_PAGE, "rollout.rolled_back",
      "Back to {stable} without blame (shared_cause): both releases have been above the ceiling in {lead} "
@@ -78,20 +78,20 @@ static const struct rule rules[] = {
      "Bring the reports or metrics back, then 'serin rollout resume'; or abort."},
     {"alarm.pause", ADVANCING, VERB_TICK, F(ALARM), 0, PHASE_PAUSED, EFFECT_PAGE | EFFECT_ALARM,
      "rollout.paused", "Paused: the guardrail {alarms} has failed, and its action is to pause.",
-     "Read 'serin explain'; then resume or abort."},
+     "Resume or abort; 'serin explain' has the counts."},
     {"alarm.notice", SERVING, VERB_TICK, F(NOTICE), 0, NEXT_STAY, EFFECT_PAGE | EFFECT_ALARM,
      "rollout.noticed", "The guardrail {notices} has failed; its action is only to say so.",
-     "Read 'serin explain'."},
+     "Abort it, or mute the guardrail if that is accepted; 'serin explain' has the counts."},
 
     {"burn.pause", ADVANCING, VERB_TICK, F(BURN_ALARM), 0, PHASE_PAUSED, EFFECT_PAGE | EFFECT_ALARM,
      "rollout.paused",
      "Paused: {release} burns its error budget in {burn_alarms} faster than the policy allows.",
-     "Read 'serin explain'; then resume or abort."},
+     "Resume or abort; 'serin explain' has the counts."},
     {"burn.notice", SERVING, VERB_TICK, F(BURN_NOTICE), 0, NEXT_STAY, EFFECT_PAGE | EFFECT_ALARM,
      "rollout.noticed",
      "{release} burns its error budget in {burn_notices} faster than the policy allows; its action is only "
      "to say so.",
-     "Read 'serin explain'."},
+     "Abort it, or mute the guardrail if that is accepted; 'serin explain' has the counts."},
 
     /* --- nothing hangs
        ---------------------------------------------------------------------------------------------- */
@@ -116,7 +116,7 @@ static const struct rule rules[] = {
      "rollout.advanced", "Started at {weight}.", NULL},
     {"step.deadline", P(PROGRESSING), VERB_TICK, F(DEADLINE), 0, PHASE_PAUSED, EFFECT_PAGE, "rollout.paused",
      "Paused: step {step} has not been proven within {deadline}.",
-     "Read 'serin explain' for what is missing; then resume, promote or abort."},
+     "Resume, promote or abort; 'serin explain' says what is missing."},
 
     /* --- holding
        ------------------------------------------------------------------------------------------------------
@@ -142,7 +142,7 @@ static const struct rule rules[] = {
      "Look at 'serin gateways' and at sticky keys; then mend it and start anew, or mute 'split' with a "
      "reason."},
     {"hold.stray", ADVANCING, VERB_TICK, F(STRAY), 0, NEXT_STAY, EFFECT_PAGE, "rollout.held",
-     "Holding: {stray} requests of the last minute went to a release that the route does not name.",
+     "Holding: requests go to a release that the route does not name, {stray} in the last minute.",
      "Look at 'serin gateways' for one that does not follow the route; or mute 'split' with a reason."},
     {"hold.coverage", ADVANCING, VERB_TICK, F(COVERAGE), 0, NEXT_STAY, EFFECT_PAGE, "rollout.held",
      "Holding: {lead} is measured less often for {release} than for {stable}; what is not measured proves "
@@ -158,11 +158,11 @@ static const struct rule rules[] = {
      "Holding: no data about {release} right now.", NULL},
     {"hold.failed", ADVANCING, VERB_TICK, F(FAILED), 0, NEXT_STAY, EFFECT_PAGE, "rollout.held",
      "Holding: the guardrail {failed} has failed; nothing advances by itself after that.",
-     "Read 'serin explain'; then abort, or promote if it is accepted."},
+     "Abort, or promote if it is accepted; 'serin explain' has the counts."},
     {"step.dwell", P(PROGRESSING), VERB_TICK, 0, F(DWELLED), NEXT_STAY, 0, NULL,
      "Step {step} of {steps} at {weight}: less than {bake} so far.", NULL},
     {"step.requests", P(PROGRESSING), VERB_TICK, 0, F(REQUESTS), NEXT_STAY, 0, NULL,
-     "Step {step} of {steps} at {weight}: {requests} of {min_requests} canary requests so far.", NULL},
+     "Step {step} of {steps} at {weight}, canary requests so far: {requests} of {min_requests}.", NULL},
     {"step.proof", P(PROGRESSING), VERB_TICK, 0, F(PROVEN) | F(PACE_TIME), NEXT_STAY, 0, NULL,
      "Step {step} of {steps} at {weight}: not yet proven that {release} is no worse.", NULL},
     {"step.drain", P(PROGRESSING), VERB_TICK, 0, F(IDLE), NEXT_STAY, EFFECT_DRAIN, NULL,
@@ -185,7 +185,7 @@ static const struct rule rules[] = {
     {"bake.dwell", P(BAKING), VERB_TICK, 0, F(DWELLED), NEXT_STAY, 0, NULL,
      "Baking at {weight}: less than {bake} so far.", NULL},
     {"bake.requests", P(BAKING), VERB_TICK, 0, F(REQUESTS), NEXT_STAY, 0, NULL,
-     "Baking at {weight}: {requests} of {min_requests} canary requests so far.", NULL},
+     "Baking at {weight}, canary requests so far: {requests} of {min_requests}.", NULL},
     {"bake.done", P(BAKING), VERB_TICK, F(PROVEN), 0, PHASE_COMPLETED, EFFECT_ROUTE_PROMOTE,
      "rollout.completed", "Completed: {release} is proven and is now the stable release.", NULL},
     {"bake.time", P(BAKING), VERB_TICK, 0, 0, PHASE_COMPLETED, EFFECT_ROUTE_PROMOTE | EFFECT_UNPROVEN,

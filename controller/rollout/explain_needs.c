@@ -74,6 +74,17 @@ static const char *obstacle(const struct rollout_state *state, const struct snap
     return NULL;
 }
 
+/* Whether any request has matured, as the first ones do only after their SLI's maturity. */
+static bool counted(const struct rollout_state *state)
+{
+    for (int i = 0; i < SLI_COUNT; i++) {
+        const struct counts *total = &state->evidence.evidence.sli[i].total;
+        if (total->n_c > 0 || total->n_b > 0)
+            return true;
+    }
+    return false;
+}
+
 struct waiting {
     struct json_object *list;
     double eta;
@@ -170,7 +181,8 @@ struct json_object *explain_needs(const struct rollout_state *state, const struc
     if (stopped != NULL)
         snprintf(unknown, size, "%s", stopped);
     else if (waiting.unknown)
-        snprintf(unknown, size, "there is too little traffic to tell");
+        snprintf(unknown, size, "%s",
+                 counted(state) ? "there is too little traffic to tell" : "nothing has been counted yet");
     else
         *eta = waiting.eta;
     return waiting.list;

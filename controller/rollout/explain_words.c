@@ -60,7 +60,7 @@ void explain_guardrail_words(const struct rollout_state *state, enum sli sli, en
 {
     const struct sli_evidence *evidence = &state->evidence.evidence.sli[sli];
     char counts[200], odds[120];
-    reason_counts(sli, &evidence->total, counts, sizeof counts);
+    reason_counts(&evidence->total, counts, sizeof counts);
     /* as it counts in the sum that decides: with this guardrail's share of alpha */
     struct shares shares = policy_shares(&state->spec.policy, sli);
     reason_odds(evidence_lane_log(&evidence->relative) + log(shares.sli * shares.relative), odds,
@@ -83,7 +83,9 @@ void explain_guardrail_words(const struct rollout_state *state, enum sli sli, en
     case VERDICT_COUNT:
         break;
     }
-    if (odds[0] != '\0')
+    if (evidence->total.n_c == 0)
+        snprintf(out, size, "Not proven yet, as nothing of the canary has been counted: %s.", counts);
+    else if (odds[0] != '\0')
         snprintf(out, size, "Not proven yet, a little suspicious: %s; %s.", counts, odds);
     else
         snprintf(out, size, "Not proven yet, nothing suspicious: %s.", counts);
@@ -213,4 +215,8 @@ void explain_next_step(const struct rollout_state *state, const struct snapshot 
         snprintf(out, size, "%s", source->next_step);
     else
         reason_fill(text != NULL ? text : by_phase(state->row.phase), &context, out, size);
+    /* who reads an explanation is there already */
+    char *pointer = strstr(out, "; 'serin explain'");
+    if (pointer != NULL)
+        snprintf(pointer, size - (size_t)(pointer - out), ".");
 }

@@ -1,26 +1,13 @@
 /* Filling in the sentences of the rollout table. */
 #include "rollout/reason.h"
 
+#include "base/number.h"
 #include "base/utf8.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-
-/* 2280 -> "2,280" */
-static char *grouped(int64_t value, char out[32])
-{
-    char digits[24];
-    int length = snprintf(digits, sizeof digits, "%" PRId64, value), used = 0;
-    for (int i = 0; i < length; i++) {
-        if (i > 0 && (length - i) % 3 == 0 && digits[i - 1] != '-')
-            out[used++] = ',';
-        out[used++] = digits[i];
-    }
-    out[used] = '\0';
-    return out;
-}
 
 /* With about three digits, so that a rare failure does not read as none: "15.8 %", "0.81 %", "0.0053 %". */
 static char *percent(double value, char out[32])
@@ -36,16 +23,16 @@ static void share(int64_t n, int64_t k, char *out, size_t size)
         snprintf(out, size, "no requests");
         return;
     }
-    snprintf(out, size, "%s of %s (%s)", grouped(k, k_text), grouped(n, n_text),
+    snprintf(out, size, "%s of %s (%s)", number_count(k, k_text), number_count(n, n_text),
              percent(100.0 * (double)k / (double)n, rate));
 }
 
-void reason_counts(enum sli sli, const struct counts *counts, char *out, size_t size)
+void reason_counts(const struct counts *counts, char *out, size_t size)
 {
     char canary[80], stable[80];
     share(counts->n_c, counts->k_c, canary, sizeof canary);
     share(counts->n_b, counts->k_b, stable, sizeof stable);
-    snprintf(out, size, "%s: canary %s, stable %s", sli_name(sli), canary, stable);
+    snprintf(out, size, "canary %s, stable %s", canary, stable);
 }
 
 void reason_odds(double log_g, char *out, size_t size)
@@ -58,7 +45,7 @@ void reason_odds(double log_g, char *out, size_t size)
         snprintf(out, size, "a healthy canary would look this bad in fewer than 1 of 1,000,000,000 rollouts");
     else if (exp(log_g) >= 2)
         snprintf(out, size, "a healthy canary would look this bad in fewer than 1 of %s rollouts",
-                 grouped((int64_t)exp(log_g), number));
+                 number_count((int64_t)exp(log_g), number));
 }
 
 static void evidence_text(const struct reason_context *context, char *out, size_t size)
@@ -67,9 +54,9 @@ static void evidence_text(const struct reason_context *context, char *out, size_
     enum sli lead = (enum sli)snapshot->lead;
     char counts[200], odds[120];
     double log_g = fmax(snapshot->log_g_rel, snapshot->log_g_all);
-    reason_counts(lead, &context->state->evidence.evidence.sli[lead].total, counts, sizeof counts);
+    reason_counts(&context->state->evidence.evidence.sli[lead].total, counts, sizeof counts);
     reason_odds(log_g, odds, sizeof odds);
-    snprintf(out, size, "%s%s%s.", counts, odds[0] != '\0' ? "; " : "", odds);
+    snprintf(out, size, "%s: %s%s%s.", sli_name(lead), counts, odds[0] != '\0' ? "; " : "", odds);
 }
 
 static void weight_text(int64_t weight, char *out, size_t size)
@@ -156,9 +143,9 @@ static void place(const char *name, const struct reason_context *context, char *
     else if (strcmp(name, "steps") == 0)
         snprintf(out, size, "%" PRId64, snapshot->steps);
     else if (strcmp(name, "requests") == 0)
-        grouped(snapshot->step_requests, out);
+        number_count(snapshot->step_requests, out);
     else if (strcmp(name, "min_requests") == 0)
-        grouped(snapshot->min_requests > 0 ? snapshot->min_requests : 1, out);
+        number_count(snapshot->min_requests > 0 ? snapshot->min_requests : 1, out);
     else if (strcmp(name, "bake") == 0)
         duration_text(snapshot->bake_s, out, size);
     else if (strcmp(name, "deadline") == 0)
@@ -184,7 +171,7 @@ static void place(const char *name, const struct reason_context *context, char *
     else if (strcmp(name, "share") == 0)
         split_text(context, out, size);
     else if (strcmp(name, "stray") == 0)
-        grouped(snapshot->stray, out);
+        number_count(snapshot->stray, out);
     else if (strcmp(name, "coverage") == 0)
         coverage_text(context, out, size);
     else if (strcmp(name, "muted") == 0)

@@ -15,8 +15,8 @@ struct reason_context {
  * `size`. */
 void reason_fill(const char *sentence, const struct reason_context *context, char *out, size_t size);
 
-/* "refusal: canary 19 of 120 (15.8 %), stable 31 of 2,280 (1.4 %)". */
-void reason_counts(enum sli sli, const struct counts *counts, char *out, size_t size);
+/* "canary 19 of 120 (15.8 %), stable 31 of 2,280 (1.4 %)". */
+void reason_counts(const struct counts *counts, char *out, size_t size);
 
 /* "a healthy canary would look this bad in fewer than 1 of 3,400 rollouts", or "" while the evidence says
  * nothing. */

@@ -36,6 +36,30 @@ def test_healthy_canary_is_proven_and_promoted(fast):
     assert blocks["items"] and blocks["next_cursor"]
 
 
+def test_before_anything_is_counted_no_text_speaks_of_traffic(world):
+    client = world.client()
+    service(client, "young", policy={"plan": serin.QUICK_PLAN, "guardrails": {"refusal": {"maturity": "10s"}}, "blind": "60s"})
+    first_release(client, "young")
+    gateway = world.gateway("young", {"v1": {"refusal": 0.02}, "v2": {"refusal": 0.02}}, rps=50).start()
+    gateway_live(client, "young")
+    rollout = start(client, "young")
+    said = set()
+
+    def counted():
+        explained = client.get(f"/v1/rollouts/{rollout}/explain")
+        refusal = explained["guardrails"][0]
+        if refusal["total"]["canary"]["n"] + refusal["total"]["stable"]["n"] > 0:
+            return True
+        said.add(explained["eta_unknown"])
+        assert "suspicious" not in refusal["says"], refusal["says"]
+        return False
+
+    wait_for("counts", counted)
+    gateway.stop()
+    client.post(f"/v1/rollouts/{rollout}/abort")
+    assert "nothing has been counted yet" in said and not any("too little traffic" in (s or "") for s in said), said
+
+
 def test_a_start_says_how_long_it_takes(fast):
     client = fast.client()
     service(client, "paced")

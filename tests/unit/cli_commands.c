@@ -255,7 +255,7 @@ Test(cli_commands, usage)
         "no command \"rollout frobnicate\"; after rollout comes one of: start, status, list, pause,");
     run = canned_serin("rollout", NULL);
     cr_assert_eq(run.code, 2);
-    HAS(run.err, "after rollout comes one of: start, status, list, pause,");
+    HAS(run.err, "\"rollout\" needs one more word, one of: start, status, list, pause,");
     run = canned_serin("rollback", "chat", "--too", "r1", NULL);
     cr_assert_eq(run.code, 2);
     HAS(run.err, "did you mean --to?");

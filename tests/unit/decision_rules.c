@@ -261,6 +261,10 @@ Test(decision_rules, rows_are_well_formed)
         cr_expect(!(rule->effects & EFFECT_PAGE) || rule->next_step != NULL, "%s pages without a next step",
                   rule->id);
         cr_expect(strlen(rule->id) < 40, "%s is too long", rule->id);
+        /* 'serin explain' shows the same text without its pointer to itself */
+        const char *explain = rule->next_step != NULL ? strstr(rule->next_step, "serin explain") : NULL;
+        cr_expect(explain == NULL || (explain - rule->next_step > 3 && strncmp(explain - 3, "; '", 3) == 0),
+                  "%s: does not end with \"; 'serin explain' ...\": %s", rule->id, rule->next_step);
     }
 }
 
