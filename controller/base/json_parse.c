@@ -9,25 +9,66 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NUMBER_MAX = 1024, SHOWN_KEY = 40 };
+enum { NUMBER_MAX = 1024, PATH_MAX_LENGTH = 128, SHORT_NAME = 64 };
 
 #define INTEGER_MAX INT64_C(9007199254740992)
+
+/* A member or element that is being read; they make the pointer that a fault shows. */
+struct place {
+    const struct place *outer;
+    const char *name; /* NULL: an element */
+    size_t index;
+};
 
 struct reader {
     const char *data;
     size_t length, at;
     int depth;
-    char path[128];     /* pointer of the value that is being read, cut at the size */
-    struct text string; /* the string read last, decoded */
+    const struct place *place;
+    const char *string; /* the string read last, decoded: lent by data, or by text where it has escapes */
+    size_t string_length;
+    struct text text;
     struct fault *fault;
     enum status status;
 };
 
 static bool read_value(struct reader *reader, struct json_object **out);
 
+/* Appends "/name". Control characters of the name are not shown. */
+static void put_name(char path[PATH_MAX_LENGTH], const char *name)
+{
+    size_t at = strlen(path);
+    if (at + 1 < PATH_MAX_LENGTH) {
+        path[at++] = '/';
+    }
+    for (; *name != '\0' && at + 2 < PATH_MAX_LENGTH; name++) {
+        if (*name == '~' || *name == '/') {
+            path[at++] = '~';
+            path[at++] = *name == '~' ? '0' : '1';
+        } else {
+            path[at++] = (unsigned char)*name < 0x20 || *name == 0x7F ? '?' : *name;
+        }
+    }
+    path[at] = '\0';
+    utf8_trim(path);
+}
+
+/* The pointer of a place, cut at the size. */
+static void put_place(char path[PATH_MAX_LENGTH], const struct place *place)
+{
+    char index[24];
+    if (place == NULL) {
+        return;
+    }
+    put_place(path, place->outer);
+    snprintf(index, sizeof index, "%zu", place->index);
+    put_name(path, place->name != NULL ? place->name : index);
+}
+
 /* Records what is wrong at byte `at` and what to do about it. Always false. */
 static bool wrong(struct reader *reader, size_t at, const char *problem, const char *next)
 {
+    char path[PATH_MAX_LENGTH] = "";
     size_t line = 1;
     size_t start = 0;
     for (size_t i = 0; i < at && i < reader->length; i++) {
@@ -36,9 +77,10 @@ static bool wrong(struct reader *reader, size_t at, const char *problem, const c
             start = i + 1;
         }
     }
+    put_place(path, reader->place);
     reader->status =
         fault_set(reader->fault, STATUS_MALFORMED, "line %zu, column %zu (byte %zu), at \"%s\": %s", line,
-                  at - start + 1, at, reader->path, problem);
+                  at - start + 1, at, path, problem);
     fault_next(reader->fault, "%s", next);
     return false;
 }
@@ -47,33 +89,6 @@ static bool out_of_memory(struct reader *reader)
 {
     reader->status = fault_set(reader->fault, STATUS_NO_MEMORY, "no memory for the JSON");
     return false;
-}
-
-/* The path grows by "/name" and is cut back to its length before. Control characters of the name are not
- * shown. */
-static size_t enter(struct reader *reader, const char *name)
-{
-    size_t before = strlen(reader->path);
-    size_t at = before;
-    if (at + 1 < sizeof reader->path) {
-        reader->path[at++] = '/';
-    }
-    for (; *name != '\0' && at + 2 < sizeof reader->path; name++) {
-        if (*name == '~' || *name == '/') {
-            reader->path[at++] = '~';
-            reader->path[at++] = *name == '~' ? '0' : '1';
-        } else {
-            reader->path[at++] = (unsigned char)*name < 0x20 || *name == 0x7F ? '?' : *name;
-        }
-    }
-    reader->path[at] = '\0';
-    utf8_trim(reader->path);
-    return before;
-}
-
-static void leave(struct reader *reader, size_t before)
-{
-    reader->path[before] = '\0';
 }
 
 static int peek(const struct reader *reader)
@@ -88,6 +103,12 @@ static void skip_space(struct reader *reader)
         reader->at++;
         c = peek(reader);
     }
+}
+
+/* Of a string: neither its end, nor an escape, nor wrong, nor the begin of a longer sequence. */
+static bool is_plain(unsigned char c)
+{
+    return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
 }
 
 static bool is_digit(int c)
@@ -138,7 +159,7 @@ static bool read_unicode_escape(struct reader *reader, size_t start)
         }
         code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
     }
-    text_add(&reader->string, bytes, utf8_put(code, bytes));
+    text_add(&reader->text, bytes, utf8_put(code, bytes));
     return true;
 }
 
@@ -158,40 +179,67 @@ static bool read_escape(struct reader *reader)
                      "JSON knows \\\" \\\\ \\/ \\b \\f \\n \\r \\t and \\uXXXX only.");
     }
     reader->at++;
-    text_putc(&reader->string, to[found - from]);
+    text_putc(&reader->text, to[found - from]);
     return true;
+}
+
+/* Letters of a string that stand for themselves, from reader->at on: up to its end, an escape, or what is
+   wrong. */
+static bool skip_letters(struct reader *reader)
+{
+    const char *data = reader->data;
+    size_t at = reader->at, length = reader->length;
+    for (;;) {
+        while (at < length && is_plain((unsigned char)data[at])) {
+            at++;
+        }
+        reader->at = at;
+        if (at == length || (unsigned char)data[at] < 0x80) {
+            return true;
+        }
+        size_t size = utf8_next(data + at, length - at, NULL);
+        if (size == 0) {
+            return wrong(reader, at, "bytes that are not UTF-8", "Send the text as UTF-8.");
+        }
+        at += size;
+    }
 }
 
 /* At the opening quote; leaves the decoded bytes in reader->string. */
 static bool read_string(struct reader *reader)
 {
     size_t opened = reader->at++;
-    text_clear(&reader->string);
+    bool escaped = false;
+    text_clear(&reader->text);
     for (;;) {
+        size_t start = reader->at;
+        if (!skip_letters(reader)) {
+            return false;
+        }
         int c = peek(reader);
         if (c < 0) {
             return wrong(reader, opened, "a string that does not end", "Add the closing double quote.");
         }
+        if (c == '"' && !escaped) {
+            reader->string = reader->data + start;
+            reader->string_length = reader->at++ - start;
+            return true;
+        }
+        text_add(&reader->text, reader->data + start, reader->at - start);
         if (c == '"') {
             reader->at++;
-            return text_status(&reader->string) == STATUS_OK || out_of_memory(reader);
+            reader->string = text_get(&reader->text);
+            reader->string_length = reader->text.length;
+            return text_status(&reader->text) == STATUS_OK || out_of_memory(reader);
         }
-        if (c == '\\') {
-            if (!read_escape(reader)) {
-                return false;
-            }
-            continue;
-        }
-        if (c < 0x20) {
+        if (c != '\\') {
             return wrong(reader, reader->at, "a raw control character in a string",
                          "Escape it: \\n for a line feed, \\t for a tab, \\u00XX for others.");
         }
-        size_t size = utf8_next(reader->data + reader->at, reader->length - reader->at, NULL);
-        if (size == 0) {
-            return wrong(reader, reader->at, "bytes that are not UTF-8", "Send the text as UTF-8.");
+        escaped = true;
+        if (!read_escape(reader)) {
+            return false;
         }
-        text_add(&reader->string, reader->data + reader->at, size);
-        reader->at += size;
     }
 }
 
@@ -277,10 +325,9 @@ static bool read_word(struct reader *reader, const char *word)
     return true;
 }
 
-/* At a member's name: reads it and the colon. `*name` is the caller's to free. */
-static bool read_name(struct reader *reader, struct json_object *object, char **name)
+/* At a member's name: reads it and the colon. `*name` is the caller's to free if it is not `room`. */
+static bool read_name(struct reader *reader, struct json_object *object, char room[SHORT_NAME], char **name)
 {
-    char problem[128];
     size_t start = reader->at;
     if (peek(reader) != '"') {
         return wrong(reader, start, "a member's name was expected here",
@@ -289,15 +336,20 @@ static bool read_name(struct reader *reader, struct json_object *object, char **
     if (!read_string(reader)) {
         return false;
     }
-    const char *key = text_get(&reader->string);
-    if (strlen(key) != reader->string.length) {
+    if (memchr(reader->string, '\0', reader->string_length) != NULL) {
         return wrong(reader, start, "a NUL character in a member's name", "Remove \\u0000 from the name.");
     }
-    if (json_object_object_get_ex(object, key, NULL)) {
-        size_t before = enter(reader, key);
-        snprintf(problem, sizeof problem, "this member stands here twice");
-        wrong(reader, start, problem, "Keep one of the two.");
-        leave(reader, before);
+    *name = reader->string_length < SHORT_NAME ? room : malloc(reader->string_length + 1);
+    if (*name == NULL) {
+        return out_of_memory(reader);
+    }
+    memcpy(*name, reader->string, reader->string_length);
+    (*name)[reader->string_length] = '\0';
+    if (json_object_object_get_ex(object, *name, NULL)) {
+        struct place place = {.outer = reader->place, .name = *name};
+        reader->place = &place;
+        wrong(reader, start, "this member stands here twice", "Keep one of the two.");
+        reader->place = place.outer;
         return false;
     }
     skip_space(reader);
@@ -305,36 +357,37 @@ static bool read_name(struct reader *reader, struct json_object *object, char **
         return wrong(reader, reader->at, "a colon was expected here", "Write \"name\": value.");
     }
     reader->at++;
-    *name = strdup(key);
-    return *name != NULL || out_of_memory(reader);
+    return true;
 }
 
 static bool read_member(struct reader *reader, struct json_object *object)
 {
-    char *name = NULL;
+    char room[SHORT_NAME], *name = NULL;
     struct json_object *value = NULL;
-    if (!read_name(reader, object, &name)) {
-        return false;
+    bool ok = read_name(reader, object, room, &name);
+    if (ok) {
+        struct place place = {.outer = reader->place, .name = name};
+        reader->place = &place;
+        ok = read_value(reader, &value);
+        reader->place = place.outer;
     }
-    size_t before = enter(reader, name);
-    bool ok = read_value(reader, &value);
-    leave(reader, before);
     if (ok && json_object_object_add_ex(object, name, value, JSON_C_OBJECT_ADD_KEY_IS_NEW) != 0) {
         json_object_put(value);
         ok = out_of_memory(reader);
     }
-    free(name);
+    if (name != room) {
+        free(name);
+    }
     return ok;
 }
 
 static bool read_element(struct reader *reader, struct json_object *array)
 {
-    char index[24];
     struct json_object *value = NULL;
-    snprintf(index, sizeof index, "%zu", json_object_array_length(array));
-    size_t before = enter(reader, index);
+    struct place place = {.outer = reader->place, .index = json_object_array_length(array)};
+    reader->place = &place;
     bool ok = read_value(reader, &value);
-    leave(reader, before);
+    reader->place = place.outer;
     if (ok && json_object_array_add(array, value) != 0) {
         json_object_put(value);
         ok = out_of_memory(reader);
@@ -403,10 +456,10 @@ static bool read_value(struct reader *reader, struct json_object **out)
         if (!read_string(reader)) {
             return false;
         }
-        if (reader->string.length > INT32_MAX) {
+        if (reader->string_length > INT32_MAX) {
             return out_of_memory(reader);
         }
-        *out = json_object_new_string_len(text_get(&reader->string), (int)reader->string.length);
+        *out = json_object_new_string_len(reader->string, (int)reader->string_length);
         return *out != NULL || out_of_memory(reader);
     case 't':
     case 'f':
@@ -442,7 +495,7 @@ enum status json_parse(const char *data, size_t length, struct json_object **out
     struct reader reader = {.data = data, .length = length, .fault = fault, .status = STATUS_OK};
     struct json_object *value = NULL;
     *out = NULL;
-    text_init(&reader.string, length);
+    text_init(&reader.text, length);
     if (read_value(&reader, &value)) {
         skip_space(&reader);
         if (reader.at < length) {
@@ -451,7 +504,7 @@ enum status json_parse(const char *data, size_t length, struct json_object **out
             value = NULL;
         }
     }
-    text_free(&reader.string);
+    text_free(&reader.text);
     *out = value;
     return reader.status;
 }
