@@ -20,13 +20,16 @@ const char *request_header(const struct request *request, const char *name)
 
 enum status request_instance(struct request *request, struct fault *fault)
 {
-    const char *instance = request_header(request, "Serin-Gateway");
-    if (instance != NULL && !name_valid(instance)) {
+    const char *instance = request->fields.instance;
+    request->instance[0] = '\0';
+    if (instance == NULL)
+        return STATUS_OK;
+    if (!name_valid(instance)) {
         fault_set(fault, STATUS_MALFORMED, "The header Serin-Gateway is not a name");
         fault_next(fault, "Use 1 to 63 letters, digits, '.', '_' and '-', beginning with a letter or digit.");
         return STATUS_MALFORMED;
     }
-    snprintf(request->instance, sizeof request->instance, "%s", instance != NULL ? instance : "");
+    snprintf(request->instance, sizeof request->instance, "%s", instance);
     return STATUS_OK;
 }
 

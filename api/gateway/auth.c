@@ -5,37 +5,57 @@
 #include "gateway/answer.h"
 #include "http/bearer.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { HEADER_MAX = 256 };
-
+/* What was verified last. No larger than it must be: ten thousand connections may be parked. */
 struct verified {
-    uint64_t tokens_version; /* 0 = nothing is remembered */
+    uint64_t tokens_version;
     int role;
-    char name[NAME_MAX_LENGTH + 1];
-    char header[HEADER_MAX];
+    uint32_t name_size;
+    char text[]; /* name of the token, then the header, each with its NUL */
+};
+
+/* What a connection holds: MHD keeps a pointer that is set once. */
+struct memory {
+    struct verified *verified; /* owned; NULL = nothing yet */
 };
 
 void auth_notify_connection(void *argument, struct MHD_Connection *connection, void **socket_context,
                             enum MHD_ConnectionNotificationCode code)
 {
+    struct memory *memory = *socket_context;
     (void)argument;
     (void)connection;
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-        *socket_context = calloc(1, sizeof(struct verified)); /* NULL: nothing will be remembered */
-    } else {
-        free(*socket_context);
+        *socket_context = calloc(1, sizeof *memory);
+    } else if (memory != NULL) {
+        free(memory->verified);
+        free(memory);
         *socket_context = NULL;
     }
 }
 
-static struct verified *remembered(const struct request *request)
+static struct memory *memory_of(const struct request *request)
 {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
     return info != NULL ? info->socket_context : NULL;
+}
+
+static enum status remember(struct memory *memory, uint64_t tokens_version,
+                            const struct snapshot_token_entry *entry, const char *header, struct fault *fault)
+{
+    size_t name_size = strlen(entry->name) + 1, header_size = strlen(header) + 1;
+    struct verified *verified = memory != NULL ? malloc(sizeof *verified + name_size + header_size) : NULL;
+    if (verified == NULL)
+        return fault_set(fault, STATUS_NO_MEMORY, "Out of memory");
+    *verified = (struct verified){tokens_version, entry->role, (uint32_t)name_size};
+    memcpy(verified->text, entry->name, name_size);
+    memcpy(verified->text + name_size, header, header_size);
+    free(memory->verified);
+    memory->verified = verified;
+    return STATUS_OK;
 }
 
 static enum status unauthenticated(struct fault *fault)
@@ -45,23 +65,22 @@ static enum status unauthenticated(struct fault *fault)
     return STATUS_UNAUTHENTICATED;
 }
 
-static enum status allow(struct request *request, int role, const char *name, struct fault *fault)
+static enum status allow(struct request *request, const struct verified *verified, struct fault *fault)
 {
-    if (role < GATEWAY_ROLE) {
-        fault_set(fault, STATUS_FORBIDDEN, "The role of token %s does not allow this", name);
+    if (verified->role < GATEWAY_ROLE) {
+        fault_set(fault, STATUS_FORBIDDEN, "The role of token %s does not allow this", verified->text);
         fault_next(fault, "Use a token of role gateway.");
         return STATUS_FORBIDDEN;
     }
-    snprintf(request->caller, sizeof request->caller, "%s", name);
+    request->caller = verified->text;
     return STATUS_OK;
 }
 
 enum status auth_check(struct request *request, struct fault *fault)
 {
     const struct snapshot *snapshot = request->thread->snapshot;
-    const char *header = request_header(request, MHD_HTTP_HEADER_AUTHORIZATION);
-    struct verified *verified = remembered(request);
-    const char *token;
+    const char *header = request->fields.authorization, *token;
+    struct memory *memory = memory_of(request);
     size_t length;
     if (snapshot == NULL) {
         fault_set(fault, STATUS_UNAVAILABLE,
@@ -69,9 +88,10 @@ enum status auth_check(struct request *request, struct fault *fault)
         fault_next(fault, "Try again in a second; keep to the weights you have.");
         return STATUS_UNAVAILABLE;
     }
+    const struct verified *verified = memory != NULL ? memory->verified : NULL;
     if (verified != NULL && verified->tokens_version == snapshot->tokens_version && header != NULL &&
-        strcmp(verified->header, header) == 0)
-        return allow(request, verified->role, verified->name, fault);
+        strcmp(verified->text + verified->name_size, header) == 0)
+        return allow(request, verified, fault);
     enum status status = http_bearer(header, &token, &length, fault);
     if (status != STATUS_OK)
         return status;
@@ -79,11 +99,6 @@ enum status auth_check(struct request *request, struct fault *fault)
     const struct snapshot_token_entry *entry = snapshot_find_token(snapshot, &secret);
     if (entry == NULL)
         return unauthenticated(fault);
-    if (verified != NULL && strlen(header) < sizeof verified->header) {
-        verified->tokens_version = snapshot->tokens_version;
-        verified->role = entry->role;
-        memcpy(verified->name, entry->name, sizeof verified->name);
-        snprintf(verified->header, sizeof verified->header, "%s", header);
-    }
-    return allow(request, entry->role, entry->name, fault);
+    status = remember(memory, snapshot->tokens_version, entry, header, fault);
+    return status == STATUS_OK ? allow(request, memory->verified, fault) : status;
 }

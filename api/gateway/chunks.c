@@ -15,7 +15,7 @@ bool chunks_begin(struct request *request, enum MHD_Result *out)
 {
     struct gateway_thread *thread = request->thread;
     struct fault fault = {.status = STATUS_OK};
-    const char *encoding = request_header(request, MHD_HTTP_HEADER_TRANSFER_ENCODING);
+    const char *encoding = request->fields.transfer_encoding;
     bool taken = request->path->chunks && strcmp(request->method, MHD_HTTP_METHOD_POST) == 0;
     if (!taken || strcasecmp(encoding, "chunked") != 0 ||
         request_header(request, MHD_HTTP_HEADER_CONTENT_LENGTH) != NULL) {

@@ -64,7 +64,7 @@ enum MHD_Result content_answer(struct request *request)
     if (!digest_parse_hex(request->argument, &digest))
         return answer_refusal(request, STATUS_MALFORMED, "The digest is not 64 hexadecimal digits",
                               "Take a digest from `artifacts` of a route or a release.");
-    const char *have = request_header(request, MHD_HTTP_HEADER_IF_NONE_MATCH);
+    const char *have = request->fields.if_none_match;
     bool unchanged = have != NULL && strstr(have, request->argument) != NULL;
     if (content_cache_use(gateway->content, &digest, unchanged ? send_unchanged : send_whole, &use))
         return use.result;

@@ -56,10 +56,10 @@ int64_t gateway_unchecked_ms(struct gateway *gateway)
     return checked_us == 0 ? -1 : (clock_mono().us - checked_us) / 1000;
 }
 
-bool gateway_is_stale(struct gateway *gateway)
+bool gateway_is_stale(struct gateway *gateway, struct mono_time now)
 {
-    int64_t unchecked_ms = gateway_unchecked_ms(gateway);
-    return unchecked_ms < 0 || unchecked_ms > gateway->options.stale_after_ms;
+    int64_t checked_us = atomic_load(&gateway->checked_us);
+    return checked_us == 0 || (now.us - checked_us) / 1000 > gateway->options.stale_after_ms;
 }
 
 bool gateway_database_time(struct gateway *gateway, struct mono_time mono, struct wall_time *out)

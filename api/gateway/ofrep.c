@@ -41,7 +41,7 @@ enum MHD_Result ofrep_answer(struct request *request)
     struct fault fault = {.status = STATUS_OK};
     struct ofrep_request asked = {.body = NULL};
     struct text body;
-    struct mono_time mono = clock_mono();
+    struct mono_time mono = thread->mono;
     if (read_request(request, &asked, &fault) != STATUS_OK)
         return answer_problem(request, &fault);
     const struct service_view *view = snapshot_find(thread->snapshot, request->argument);
@@ -50,8 +50,8 @@ enum MHD_Result ofrep_answer(struct request *request)
         return no_flag(request, view != NULL);
     }
     struct flag_answer answer = {view->name, view->incarnation, view->epoch,
-                                 service_view_has_lapsed(view, clock_wall(), mono),
-                                 gateway_is_stale(thread->gateway)};
+                                 service_view_has_lapsed(view, thread->wall, mono),
+                                 gateway_is_stale(thread->gateway, mono)};
     text_init(&body, FLAG_MAX);
     flag_put(&body, &view->flag, flag_choose(&view->flag, answer.lapsed, asked.key, asked.key_length),
              &answer);
@@ -154,8 +154,8 @@ static enum MHD_Result evaluate_all(struct request *request, const struct choice
     struct text body;
     if (overview == NULL || make_etag(choices, overview, etag) != STATUS_OK)
         return answer_refusal(request, STATUS_NO_MEMORY, "Out of memory", "Try again in a second.");
-    enum etag_standing standing = etag_stand(request_header(request, MHD_HTTP_HEADER_IF_NONE_MATCH), etag,
-                                             snapshot->incarnation, snapshot->rev, &request->applied_epoch);
+    enum etag_standing standing = etag_stand(request->fields.if_none_match, etag, snapshot->incarnation,
+                                             snapshot->rev, &request->applied_epoch);
     if (standing != ETAG_NEWER)
         followers_heard(thread->followers, request->instance, request->applied_epoch, choices->mono);
     text_init(&body, FLAGS_MAX);
@@ -172,8 +172,9 @@ enum MHD_Result ofrep_answer_all(struct request *request)
     struct ofrep_request asked = {.body = NULL};
     if (read_request(request, &asked, &fault) != STATUS_OK)
         return answer_problem(request, &fault);
-    struct choices choices = {thread->snapshot, clock_wall(),     clock_mono(),
-                              asked.key,        asked.key_length, gateway_is_stale(thread->gateway)};
+    struct choices choices = {thread->snapshot, thread->wall,
+                              thread->mono,     asked.key,
+                              asked.key_length, gateway_is_stale(thread->gateway, thread->mono)};
     enum MHD_Result result = evaluate_all(request, &choices);
     ofrep_request_free(&asked);
     return result;

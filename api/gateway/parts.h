@@ -39,6 +39,13 @@ struct letter {
 
 struct path;
 
+/* What the paths ask of the header and the query, each the first of its name; NULL = not there. Lent by the
+   connection while the request lives. */
+struct request_fields {
+    const char *authorization, *if_none_match, *instance, *transfer_encoding; /* headers */
+    const char *wait, *format, *key, *variable;                               /* of the query */
+};
+
 struct request {
     struct gateway_thread *thread;
     struct MHD_Connection *connection;
@@ -48,13 +55,14 @@ struct request {
     struct mono_time began;
     bool suspended, refused_body;
     struct letter letter; /* comes when its job has ended */
+    struct request_fields fields;
+    struct request *spare; /* the next one, while it is one of the thread's spare ones */
     struct text body;
-    size_t body_counted;              /* of the thread's body_bytes */
-    char caller[NAME_MAX_LENGTH + 1]; /* name of the token */
+    size_t body_counted; /* of the thread's body_bytes */
+    const char *caller;  /* name of the token, lent by the connection; NULL before auth_check() */
     /* a route */
     struct waiter waiter;
     bool waited;                        /* it was parked before: now it is answered */
-    const char *if_none_match;          /* lent by the connection */
     char instance[NAME_MAX_LENGTH + 1]; /* Serin-Gateway; "" = unnamed */
     int64_t applied_epoch;              /* of all routes: the revision */
     bool ahead;                         /* it knows more than we do */
@@ -110,6 +118,10 @@ struct gateway_thread {
     bool acks_out;                                /* a job writes them down */
     size_t jobs;                                  /* that owe a letter */
     size_t open;                                  /* requests begun and not ended */
+    struct request *spare;                        /* requests to be used again; owned */
+    size_t spares;
+    struct mono_time mono; /* when the round of requests that is under way began, and by the other clock */
+    struct wall_time wall;
     size_t body_bytes;
     struct request *chunked; /* requests whose body comes in chunks; lent */
     bool resumed;            /* connections that MHD has yet to take up again */
@@ -157,7 +169,8 @@ void gateway_checked(struct gateway *gateway, struct mono_time mono, struct wall
                      double rate);
 /* How long ago the last check was, in ms; -1 = never. */
 int64_t gateway_unchecked_ms(struct gateway *gateway);
-bool gateway_is_stale(struct gateway *gateway);
+/* Whether, at `now`, that was too long ago. */
+bool gateway_is_stale(struct gateway *gateway, struct mono_time now);
 /* What serin_now() was at `mono`. False while the database has never been there. */
 bool gateway_database_time(struct gateway *gateway, struct mono_time mono, struct wall_time *out);
 
@@ -190,6 +203,8 @@ enum MHD_Result request_handle(void *argument, struct MHD_Connection *connection
                                size_t *upload_size, void **context);
 void request_completed(void *argument, struct MHD_Connection *connection, void **context,
                        enum MHD_RequestTerminationCode code);
+/* Frees the requests that the thread keeps for the next ones. */
+void request_free_spare(struct gateway_thread *thread);
 
 /* --- the paths
  * ---------------------------------------------------------------------------------------------------- */

@@ -5,14 +5,16 @@
 #include "gateway/otlp_answer.h"
 #include "gateway/parts.h"
 
-#include <stdio.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 enum {
     BODY_MAX = 4 << 20,          /* of a request */
     BODY_DRAINED_MAX = 16 << 20, /* more than this of a body that is refused is not read */
-    BODIES_MAX = 64 << 20        /* of all requests of a thread */
+    BODIES_MAX = 64 << 20,       /* of all requests of a thread */
+    SPARES_MAX = 256             /* requests kept for the next ones */
 };
 
 static const struct path paths[] = {
@@ -45,20 +47,100 @@ static const struct path *path_of(const char *url, const char **argument)
     return &no_path;
 }
 
+struct known_field {
+    enum MHD_ValueKind kind;
+    const char *name;
+    size_t length, place;
+};
+
+#define HEADER(name, member)                                                                                 \
+    {                                                                                                        \
+        MHD_HEADER_KIND, name, sizeof name - 1, offsetof(struct request_fields, member)                      \
+    }
+#define QUERY(member)                                                                                        \
+    {                                                                                                        \
+        MHD_GET_ARGUMENT_KIND, #member, sizeof #member - 1, offsetof(struct request_fields, member)          \
+    }
+static const struct known_field known_fields[] = {
+    HEADER("Authorization", authorization),
+    HEADER("If-None-Match", if_none_match),
+    HEADER("Serin-Gateway", instance),
+    HEADER("Transfer-Encoding", transfer_encoding),
+    QUERY(wait),
+    QUERY(format),
+    QUERY(key),
+    QUERY(variable),
+};
+
+/* Headers by whatever case; names in the query as they are written here. */
+static enum MHD_Result take_field(void *argument, enum MHD_ValueKind kind, const char *name, size_t length,
+                                  const char *value, size_t value_length)
+{
+    struct request_fields *fields = argument;
+    (void)value_length;
+    for (size_t i = 0; i < sizeof known_fields / sizeof known_fields[0]; i++) {
+        const struct known_field *known = &known_fields[i];
+        if (known->length != length || known->kind != kind ||
+            (kind == MHD_HEADER_KIND ? strcasecmp(known->name, name) : strcmp(known->name, name)) != 0)
+            continue;
+        const char **place = (const char **)((char *)fields + known->place);
+        if (*place == NULL)
+            *place = value;
+        break;
+    }
+    return MHD_YES;
+}
+
+/* Requests are used again, so that a poll allocates nothing. */
+static struct request *take_spare(struct gateway_thread *thread)
+{
+    struct request *request = thread->spare;
+    if (request == NULL)
+        return calloc(1, sizeof *request);
+    thread->spare = request->spare;
+    thread->spares--;
+    memset(request, 0, sizeof *request);
+    return request;
+}
+
+static void give_back(struct gateway_thread *thread, struct request *request)
+{
+    if (thread->spares == SPARES_MAX) {
+        free(request);
+        return;
+    }
+    request->spare = thread->spare;
+    thread->spare = request;
+    thread->spares++;
+}
+
+void request_free_spare(struct gateway_thread *thread)
+{
+    for (struct request *request = thread->spare, *next; request != NULL; request = next) {
+        next = request->spare;
+        free(request);
+    }
+    thread->spare = NULL;
+    thread->spares = 0;
+}
+
 static struct request *request_new(struct gateway_thread *thread, struct MHD_Connection *connection,
                                    const char *url, const char *method)
 {
     const char *argument;
-    struct request *request = calloc(1, sizeof *request);
+    struct request *request = take_spare(thread);
     if (request == NULL)
         return NULL;
     request->thread = thread;
     request->connection = connection;
     request->path = path_of(url, &argument);
-    if (strlen(argument) < sizeof request->argument)
-        snprintf(request->argument, sizeof request->argument, "%s", argument);
+    size_t length = strlen(argument);
+    if (length < sizeof request->argument)
+        memcpy(request->argument, argument, length + 1);
     request->method = method;
-    request->began = clock_mono();
+    request->began = request->path->body ? clock_mono() : thread->mono;
+    MHD_get_connection_values_n(connection, MHD_HEADER_KIND | MHD_GET_ARGUMENT_KIND, take_field,
+                                &request->fields);
     text_init(&request->body, BODY_MAX);
     thread->open++;
     return request;
@@ -79,7 +161,7 @@ void request_completed(void *argument, struct MHD_Connection *connection, void *
         request->path->forget(request);
     thread->body_bytes -= request->body_counted;
     text_free(&request->body);
-    free(request);
+    give_back(thread, request);
     *context = NULL;
     thread->open--;
 }
@@ -143,8 +225,7 @@ enum MHD_Result request_handle(void *argument, struct MHD_Connection *connection
         if (request == NULL)
             return MHD_NO;
         enum MHD_Result refused;
-        if (request_header(request, MHD_HTTP_HEADER_TRANSFER_ENCODING) != NULL &&
-            !chunks_begin(request, &refused))
+        if (request->fields.transfer_encoding != NULL && !chunks_begin(request, &refused))
             return refused;
         return MHD_YES;
     }

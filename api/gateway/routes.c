@@ -60,8 +60,8 @@ static enum decision decide(struct request *request, struct wall_time wall, stru
     enum decision decision = find(request, wall, mono, target);
     if (decision != DECIDE_SEND)
         return decision;
-    enum etag_standing standing = etag_stand(request->if_none_match, target->form->etag, target->incarnation,
-                                             target->number, &request->applied_epoch);
+    enum etag_standing standing = etag_stand(request->fields.if_none_match, target->form->etag,
+                                             target->incarnation, target->number, &request->applied_epoch);
     request->ahead = standing == ETAG_NEWER;
     switch (standing) {
     case ETAG_CURRENT:
@@ -107,17 +107,12 @@ static enum MHD_Result refuse(struct request *request, enum decision decision)
         "Cut a release and start its rollout; the first release takes all traffic when its gates hold.");
 }
 
-static const char *parameter(struct request *request, const char *name)
-{
-    return MHD_lookup_connection_value(request->connection, MHD_GET_ARGUMENT_KIND, name);
-}
-
 /* Reads ?format=, ?key= and ?variable=. They are read again when a parked request is answered. */
 static enum status read_format(struct request *request, enum route_format *format, struct route_nginx *nginx,
                                struct fault *fault)
 {
-    *nginx = (struct route_nginx){parameter(request, "key"), parameter(request, "variable")};
-    enum status status = route_format_parse(parameter(request, "format"), format, fault);
+    *nginx = (struct route_nginx){request->fields.key, request->fields.variable};
+    enum status status = route_format_parse(request->fields.format, format, fault);
     if (status == STATUS_OK && *format != ROUTE_JSON && of_all(request)) {
         fault_set(fault, STATUS_INVALID, "All routes at once are there as JSON only");
         fault_next(fault, "Ask for one service, as /v1/routes/chat?format=nginx.");
@@ -135,7 +130,7 @@ static bool name_state(struct request *request, struct MHD_Response *response, c
     return MHD_add_response_header(response, MHD_HTTP_HEADER_ETAG, target->form->etag) == MHD_YES &&
            MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-cache") == MHD_YES &&
            MHD_add_response_header(response, target->header, number) == MHD_YES &&
-           (!gateway_is_stale(request->thread->gateway) ||
+           (!gateway_is_stale(request->thread->gateway, request->thread->mono) ||
             MHD_add_response_header(response, "Serin-Stale", "true") == MHD_YES);
 }
 
@@ -188,8 +183,7 @@ static enum MHD_Result answer_unchanged(struct request *request, const struct ta
 /* Reads ?wait= and the headers. */
 static enum status read_request(struct request *request, int64_t *wait_ms, struct fault *fault)
 {
-    const char *wait = parameter(request, "wait");
-    request->if_none_match = request_header(request, MHD_HTTP_HEADER_IF_NONE_MATCH);
+    const char *wait = request->fields.wait;
     *wait_ms = 0;
     if (wait != NULL && (!clock_parse_duration(wait, wait_ms) || *wait_ms > WAIT_MAX_MS)) {
         fault_set(fault, STATUS_INVALID, "The parameter wait is not a duration of at most 60s");
@@ -207,11 +201,11 @@ enum MHD_Result routes_answer(struct request *request)
     struct gateway_thread *thread = request->thread;
     struct fault fault = {.status = STATUS_OK};
     struct target target = {.form = NULL};
-    struct mono_time mono = clock_mono();
+    struct mono_time mono = thread->mono;
     int64_t wait_ms = 0;
     if (!request->waited && read_request(request, &wait_ms, &fault) != STATUS_OK)
         return answer_problem(request, &fault);
-    enum decision decision = decide(request, clock_wall(), mono, &target);
+    enum decision decision = decide(request, thread->wall, mono, &target);
     /* a gateway that asks before the first release is heard too: that release may start */
     if (decision != DECIDE_UNKNOWN && request->instance[0] != '\0' && !request->waited) {
         if (of_all(request))
@@ -221,10 +215,10 @@ enum MHD_Result routes_answer(struct request *request)
     }
     if (target.form == NULL)
         return refuse(request, decision);
-    if (decision == DECIDE_SEND && parameter(request, "format") != NULL)
+    if (decision == DECIDE_SEND && request->fields.format != NULL)
         return answer_formatted(request, &target);
     struct MHD_Response *response =
-        gateway_is_stale(thread->gateway) ? target.form->stale : target.form->fresh;
+        gateway_is_stale(thread->gateway, mono) ? target.form->stale : target.form->fresh;
     if (decision == DECIDE_SEND)
         return answer_with(request, MHD_HTTP_OK, response);
     bool full = false;

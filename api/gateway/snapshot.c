@@ -246,8 +246,14 @@ enum etag_standing etag_stand(const char *header, const char *current, int64_t i
     enum etag_standing standing = ETAG_NONE;
     struct http_etags tags;
     *applied = -1;
+    if (header == NULL)
+        return ETAG_NONE;
+    if (strcmp(header, current) == 0) { /* as good as always */
+        *applied = epoch;
+        return ETAG_CURRENT;
+    }
     /* a header that cannot be read is no reason not to send the route */
-    if (header == NULL || http_etags_parse(header, &tags, NULL) != STATUS_OK)
+    if (http_etags_parse(header, &tags, NULL) != STATUS_OK)
         return ETAG_NONE;
     for (size_t i = 0; i < tags.count; i++) {
         int64_t its_incarnation, its_epoch;

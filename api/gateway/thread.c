@@ -171,6 +171,8 @@ static void pump(struct gateway_thread *thread)
     do {
         bool again = thread->resumed;
         thread->resumed = false;
+        thread->mono = clock_mono();
+        thread->wall = clock_wall();
         MHD_run(thread->daemon);
         if (again)
             MHD_run(thread->daemon);
@@ -369,6 +371,7 @@ static void finish_if_empty(uv_timer_t *timer)
         return;
     uv_poll_stop(&thread->readable);
     MHD_stop_daemon(thread->daemon); /* nothing is suspended any more */
+    request_free_spare(thread);
     thread->daemon = NULL;
     close_handles(thread);
 }
