@@ -1,5 +1,5 @@
-/* From stored counts to ticks of evidence: maturity, absent outcomes, blindness (decision engine addendum,
- * section 4). */
+/* From stored counts to ticks of evidence: maturity, absent outcomes, blindness (deploy/handbook/deciding.md,
+ * "What is counted"). */
 #include "reconcile/observe.h"
 
 #include "reconcile/scrape.h"

@@ -49,7 +49,7 @@ static void print(const struct job_list *jobs, int i, double (*medians)[RESULTS_
 {
     const struct scenario *s = &jobs->list[i];
     int runs = jobs->first[i + 1] - jobs->first[i];
-    printf("| %s | %d |", s->text, runs);
+    printf("| %s%s | %d |", s->text, s->target > 0 ? " **(T8)**" : "", runs);
     for (int k = 0; k < RESULTS_MAX && s->result[k].kind != RESULT_NONE; k++) {
         double value = value_of(jobs, i, k);
         printf("%s %s %s", k > 0 ? ";" : "", s->result[k].name,

@@ -18,7 +18,8 @@ struct scenario {
     void (*run)(const struct scenario *scenario, struct draw *draw, double result[RESULTS_MAX]);
     double a, b, c; /* what the run makes of it */
     int runs;       /* full number */
-    int target;     /* the first result is a share that has to be <= 1 %: reported for this one; 0 = none */
+    int target;     /* the first result is a share that has to be <= 1 %: reported for this one, and marked in
+                      the first column; 0 = none */
     struct {
         enum result_kind kind;
         const char *name;

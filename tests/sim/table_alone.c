@@ -1,5 +1,5 @@
-/* The addendum's cases where canary is bad alone, stable is unseen, nothing is bad for a day, or a little is
-   bad for days (budget lane). */
+/* Cases where canary is bad alone, stable is unseen, nothing is bad for a day, or a little is bad for
+   days (budget lane). */
 #include "breach.h"
 
 #include <math.h>
@@ -152,7 +152,7 @@ void table_alone(const struct settings *settings)
     if (outcomes == NULL)
         return;
     printf(
-        "\n## Canary alone, stable unseen, nothing at all, the budget (addendum)\n\nOne SLI at the share of "
+        "\n## Canary alone, stable unseen, nothing at all, the budget\n\nOne SLI at the share of "
         "one of eight, blocks of "
         "at least 5 s.\n");
     alone(settings, settings_runs(settings, 200, 1), outcomes);

@@ -138,9 +138,9 @@ static void count_sessions(const struct sessions *sessions, struct draw *draw, i
 static void session_case(const struct scenario *s, struct draw *draw, double result[RESULTS_MAX])
 {
     struct sessions canary = {.live = {0}}, stable = {.live = {0}};
-    double deff = 1 + (SESSION - 1) * s->a;
+    double design_effect = 1 + (SESSION - 1) * s->a;
     struct rollout with, without;
-    begin(&with, 1 / deff, 0, 20, .1);
+    begin(&with, 1 / design_effect, 0, 20, .1);
     begin(&without, 1, 0, 20, .1);
     for (int i = 0; i < SESSION + 6 * 3600 / 20; i++) {
         struct counts counts;
@@ -180,7 +180,7 @@ static void session_case(const struct scenario *s, struct draw *draw, double res
     }
 #define SESSIONS                                                                                             \
     {                                                                                                        \
-        {RESULT_SHARE, "eta 1/deff"},                                                                        \
+        {RESULT_SHARE, "eta 1/design effect"},                                                               \
         {                                                                                                    \
             RESULT_SHARE, "eta 1"                                                                            \
         }                                                                                                    \

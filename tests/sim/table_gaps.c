@@ -1,4 +1,4 @@
-/* What the addendum had not simulated: several SLIs at once, bursts inside an arm, absent outcomes. */
+/* Several SLIs at once, bursts inside an arm, absent outcomes. */
 #include "decision/overdispersion.h"
 #include "rollout.h"
 #include "scenario.h"
@@ -373,7 +373,7 @@ void table_gaps(const struct settings *settings)
         {"same, 100 rps, 98 %", silent, 100, .98, 0, 100, 0, SILENT},
         {"same, 1000 rps, 98 %", silent, 1000, .98, 0, 100, 0, SILENT},
     };
-    printf("\n## What the addendum had left open\n");
+    printf("\n## Several SLIs, bursts, absent outcomes\n");
     several_at_once(settings);
     print(settings, "Bursts inside an arm: healthy, 24 h (p0 2 %, ceiling 5 %, blocks of 5 s)", day,
           (int)(sizeof day / sizeof day[0]), 1);

@@ -1,5 +1,5 @@
-/* The addendum's cases where both arms break a ceiling: outages, twelve a day, a quota, a mild breach. Nobody
-   may be blamed, and the hold has to end with the outage. */
+/* Cases where both arms break a ceiling: outages, twelve a day, a quota, a mild breach. Nobody may be blamed,
+   and the hold has to end with the outage. */
 #include "breach.h"
 
 #include <math.h>
@@ -172,7 +172,7 @@ static void milder(const struct settings *settings, int runs)
 void table_shared(const struct settings *settings)
 {
     printf(
-        "\n## Breaches of both arms (addendum)\n\nOne SLI at the share of one of eight, blocks of at least 5 "
+        "\n## Breaches of both arms\n\nOne SLI at the share of one of eight, blocks of at least 5 "
         "s, all of the "
         "judgement.\n");
     outages(settings, settings_runs(settings, 400, 1));

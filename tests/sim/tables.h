@@ -24,16 +24,16 @@ void table_power(const struct settings *settings);       /* T2, T3, T4 */
 void table_proof(const struct settings *settings);       /* T5 */
 void table_promotion(const struct settings *settings);   /* T6 */
 void table_harm(const struct settings *settings);        /* T7 */
-void table_drift(const struct settings *settings);       /* T8: R1, R2, R4, R9 */
-void table_bursts(const struct settings *settings);      /* T8: R3, R7 */
-void table_delay(const struct settings *settings);       /* T3, T8: R5, R6 */
-void table_shared(const struct settings *settings);      /* addendum: breaches of both arms */
-void table_alone(const struct settings *settings); /* addendum: canary alone, stable unseen, budget, nulls */
-void table_holdback(const struct settings *settings); /* the thin stable arm */
-void table_gaps(const struct settings *settings);     /* several SLIs, bursts, absent outcomes */
-void table_split(const struct settings *settings);    /* the split check, with weight changes */
-void table_speed(const struct settings *settings);    /* T9 */
-void table_variants(const struct settings *settings); /* what else was tried */
+void table_drift(const struct settings *settings);       /* T3, T8: cases R1, R2, R4; R8, R9 */
+void table_bursts(const struct settings *settings);      /* T8: cases R3, R7 */
+void table_delay(const struct settings *settings);       /* T3, T8: cases R5, R6 */
+void table_shared(const struct settings *settings);      /* breaches of both arms */
+void table_alone(const struct settings *settings);       /* canary alone, stable unseen, budget, nulls */
+void table_holdback(const struct settings *settings);    /* the thin stable arm */
+void table_gaps(const struct settings *settings);        /* several SLIs, bursts, absent outcomes */
+void table_split(const struct settings *settings);       /* the split check, with weight changes */
+void table_speed(const struct settings *settings);       /* T9 */
+void table_variants(const struct settings *settings);    /* what else was tried */
 
 /* --- what was measured ------------------------------------------------------------------------------- */
 
