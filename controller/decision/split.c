@@ -51,11 +51,6 @@ bool split_crossed(const struct split *split)
     return split_log(split) >= -log(alpha);
 }
 
-double split_eta(double sum_a, double sum_a2)
-{
-    return sum_a > 0 && sum_a2 > sum_a ? sum_a / sum_a2 : 1;
-}
-
 bool split_covers_keys(double w, double sum_a, double sum_a2)
 {
     return w > 0 && w < 1 && sum_a > 0 && 3 * sqrt((1 - w) * sum_a2 / (w * sum_a * sum_a)) < 0.25;

@@ -51,14 +51,12 @@ struct admissions {
 void split_watch_init(struct split_watch *watch, int32_t planned_weights);
 
 void split_init(struct split *split, int32_t planned_weights);
-/* eta: see split_eta(); 1 for random draws. Returns ln M. */
+/* eta: 1 for random draws; for keyed services 1/deff, deff = sum a^2 / sum a >= 1 over the requests a of each
+   key and hour of stable (the policy's key_effect). Returns ln M. */
 double split_update(struct split *split, const struct split_block *block, bool keyed, double eta);
 double split_log(const struct split *split);   /* ln M */
 bool split_crossed(const struct split *split); /* M >= 1000 */
 
-/* For keyed services, from the requests a of each key and hour of stable: eta = 1/deff, deff = sum a^2 / sum
- * a, >= 1. */
-double split_eta(double sum_a, double sum_a2);
 /* Heavy keys that sit on one side for good are a bias no eta cures; T covers it while
    3 sqrt((1-w) sum a^2 / (w (sum a)^2)) < 0.25. False: switch the check off for weight w (0..1) and say so.
  */

@@ -395,7 +395,6 @@ Test(decision_evalue, split_of_the_right_share_never_holds)
     }
     cr_expect_eq(crossed, 0);
     cr_expect_eq(wrong, 200);
-    cr_expect(near(split_eta(100, 1000), 0.1) && split_eta(10, 10) == 1 && split_eta(0, 0) == 1);
     cr_expect(split_covers_keys(.05, 1e6, 1e7) && !split_covers_keys(.05, 100, 1000) &&
               !split_covers_keys(1, 1e6, 1e7));
 }
