@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+enum { WRAP = 100 };
+
 static void service_path(struct text *path, const char *service, const char *part)
 {
     text_init(path, 1024);
@@ -179,32 +181,62 @@ static int run_policy(struct cli *cli, struct args *args)
     return run_document(cli, args, "/policy", "policy");
 }
 
+/* What is missing to measure it, and what to do meanwhile. */
+static void show_missing(struct text *out, struct json_object *slis)
+{
+    bool missing = false;
+    for (size_t i = 0; i < json_object_array_length(slis); i++) {
+        struct json_object *one = json_object_array_get_idx(slis, i);
+        struct text line;
+        if (!pick_has(one, "needs")) {
+            continue;
+        }
+        text_init(&line, 1024);
+        text_printf(&line, "%s is not measured. It needs %s.", pick_text(one, "sli"),
+                    pick_text(one, "needs"));
+        output_wrap(out, text_get(&line), 0, WRAP);
+        text_free(&line);
+        missing = true;
+    }
+    if (missing) {
+        output_wrap(
+            out,
+            "Until then 'eta: auto' is 1 there. Wait for more traffic or let a second gateway report, or "
+            "set eta by hand where you know of bursts (handbook, policy.md).",
+            0, WRAP);
+    }
+}
+
 static void show_overdispersion(struct text *out, bool colors, struct json_object *slis)
 {
     struct table table;
-    table_begin(&table, "SLI", "PHI", "ETA", "BLOCKS", "NEEDED", "GATEWAYS", NULL);
+    table_begin(&table, "SLI", "PHI", "ETA", "BLOCKS", "NEEDED", "BLOCK", "GATEWAYS", NULL);
     for (size_t i = 1; i < table.columns; i++) {
         table.right[i] = true;
     }
     for (size_t i = 0; i < json_object_array_length(slis); i++) {
-        static const char *const counts[] = {"blocks", "blocks_needed", "gateways"};
-        struct json_object *one = json_object_array_get_idx(slis, i), *phi = pick(one, "phi");
+        static const char *const counts[] = {"blocks", "blocks_needed"};
+        struct json_object *one = json_object_array_get_idx(slis, i);
         char text[OUTPUT_MAX];
         table_cell(&table, pick_text(one, "sli"));
         for (int column = 0; column < 2; column++) {
-            snprintf(text, sizeof text, "%.2f",
-                     json_object_get_double(pick(one, column == 0 ? "phi" : "eta")));
-            table_cell(&table, phi == NULL ? "" : text);
+            snprintf(text, sizeof text, "%.2f", pick_number(one, column == 0 ? "phi" : "eta"));
+            table_cell(&table, pick_has(one, "phi") ? text : "");
         }
-        for (int column = 0; column < 3; column++) {
-            table_cell(&table, output_count(json_object_get_int64(pick(one, counts[column])), text));
+        for (int column = 0; column < 2; column++) {
+            table_cell(&table, output_count(pick_integer(one, counts[column]), text));
         }
+        table_cell(&table, output_span(pick_integer(one, "block_s"), text));
+        table_cell(&table, output_count(pick_integer(one, "gateways"), text));
     }
     table_end(&table, colors, out);
-    text_puts(out,
-              "PHI is the variance between two halves of the gateways over what chance would give. Where it "
-              "is above 1,\n"
-              "set eta to 1/PHI in the policy, or to auto.\n");
+    output_wrap(
+        out,
+        "PHI is the variance between two halves of the gateways over what chance would give, from blocks "
+        "with bad outcomes of stable in the last four hours. Where it is above 1, set eta to ETA in the "
+        "policy, or to auto.",
+        0, WRAP);
+    show_missing(out, slis);
 }
 
 static int run_overdispersion(struct cli *cli, struct args *args)
@@ -222,10 +254,10 @@ static int run_overdispersion(struct cli *cli, struct args *args)
     }
     text_init(&out, 1 << 16);
     if (json_object_array_length(pick(answer.json, "slis")) == 0) {
-        text_puts(
-            &out,
-            "Nothing to measure: no bad outcomes of the stable release in the last day, or fewer than two\n"
-            "gateways that reported.\n");
+        output_wrap(&out,
+                    "Nothing to measure: the service has no objectives. Set them with 'serin apply' and kind "
+                    "Slos.",
+                    0, WRAP);
     } else {
         show_overdispersion(&out, cli->out_colors, pick(answer.json, "slis"));
     }

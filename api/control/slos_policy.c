@@ -1,11 +1,10 @@
 /* Objectives and policy of a service. Each is checked against the other, so that a rollout can always be
    started with what is stored. */
-#include "store/documents.h"
+#include "control/slos_policy.h"
 
-#include "control/call.h"
 #include "control/handlers.h"
-#include "spec/policy.h"
 #include "spec/slos.h"
+#include "store/documents.h"
 
 #include <stdlib.h>
 
@@ -38,6 +37,24 @@ static enum status load_slos(struct call *call, const char *service, struct slos
     enum status status = load(call, DOCUMENT_SLOS, service, &document, &version);
     if (status == STATUS_OK && version > 0)
         status = spec_read_slos(document, "", out, call->fault);
+    json_object_put(document);
+    return status;
+}
+
+enum status slos_policy_load(struct call *call, const char *service, struct spec_policy *out)
+{
+    struct json_object *document = NULL;
+    struct slos slos;
+    int64_t version = 0;
+    enum status status = load_slos(call, service, &slos);
+    if (status == STATUS_OK)
+        status = load(call, DOCUMENT_POLICY, service, &document, &version);
+    if (status == STATUS_OK && document == NULL) {
+        document = json_object_new_object();
+        status = document != NULL ? STATUS_OK : fault_set(call->fault, STATUS_NO_MEMORY, "Out of memory");
+    }
+    if (status == STATUS_OK)
+        status = spec_read_policy(document, "", &slos, out, call->fault);
     json_object_put(document);
     return status;
 }
@@ -157,15 +174,10 @@ CALL_CHANGE(control_put_slos, put_slos, 0)
 /* Before the first PUT: what a rollout would be started with, all fields explicit, as version 0. */
 static enum status answer_default(struct call *call, const char *service)
 {
-    struct slos slos;
     struct text *body = &call->response->body;
-    struct json_object *empty = json_object_new_object(), *written = NULL;
+    struct json_object *written = NULL;
     struct spec_policy *policy = malloc(sizeof *policy);
-    enum status status = empty != NULL && policy != NULL ? STATUS_OK : STATUS_NO_MEMORY;
-    if (status == STATUS_OK)
-        status = load_slos(call, service, &slos);
-    if (status == STATUS_OK)
-        status = spec_read_policy(empty, "", &slos, policy, call->fault);
+    enum status status = policy != NULL ? slos_policy_load(call, service, policy) : STATUS_NO_MEMORY;
     if (status == STATUS_OK) {
         written = spec_write_policy(policy);
         status = written != NULL ? STATUS_OK : STATUS_NO_MEMORY;
@@ -180,7 +192,6 @@ static enum status answer_default(struct call *call, const char *service)
     if (status == STATUS_NO_MEMORY)
         fault_set(call->fault, status, "Out of memory");
     json_object_put(written);
-    json_object_put(empty);
     free(policy);
     return status;
 }

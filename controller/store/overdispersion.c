@@ -28,7 +28,7 @@ enum status overdispersion_measure(struct db *db, const char *service, enum sli 
     struct db_rows *rows = NULL;
     memset(out, 0, sizeof *out);
     enum status status = width(db, service, block_s, out, fault);
-    if (status != STATUS_OK || out->gateways < 2)
+    if (status != STATUS_OK || out->gateways < OVERDISPERSION_GATEWAYS_MIN)
         return status;
     db_text(&params, service);
     db_integer(&params, sli);

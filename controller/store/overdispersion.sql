@@ -13,7 +13,7 @@ WITH stable AS (
     SELECT o.bucket_s / $3::bigint AS block, o.gateway, o.n[$2::integer + 1] AS n, o.k[$2::integer + 1] AS k
     FROM observations o, stable
     WHERE o.service = $1::text AND o.release = stable.release
-      AND o.bucket_s >= stable.now_s - least(14400, 20000 * $3::bigint) AND o.bucket_s < stable.now_s - 60
+      AND o.bucket_s >= stable.now_s - 14400 AND o.bucket_s < stable.now_s - 60
 ), halves AS (
     SELECT gateway, row_number() OVER (ORDER BY gateway) % 2 AS half FROM (SELECT DISTINCT gateway FROM counted) g
 )

@@ -1140,12 +1140,17 @@ def test_services_objectives_and_policy(client):
                              ({"strata": ["a"], "source": {"prometheus": {"url": "http://p:9090", "requests": "r", "bad": {
                                  "refusal": "b"}}}}, "/strata")):
         refused(422, client.put, "/v1/services/basic/policy", changed, pointer=pointer)
-    assert client.get("/v1/services/basic/overdispersion") == {"service": "basic", "slis": []}
+    measured = client.get("/v1/services/basic/overdispersion")["slis"]
+    assert [(one["sli"], one["block_s"]) for one in measured] == [("refusal", 1), ("latency", 5)], measured
+    assert measured[0]["phi"] is None and measured[0]["needs"] == "reports of 2 gateways: in the last hour there were those of 0"
     assert client.get("/v1/services/basic/policy")["version"] == 1
     watched = {"burn": [{"factor": 2.5, "long": "10m", "short": "1m", "action": "notify"}], "strata": ["de", "fr"],
                "split_check": {"enabled": False, "keyed": True, "key_effect": 3.5},
                "guardrails": {"refusal": {"eta": "auto", "on_blind": "rollback", "shared_hold": "7m"}}}
     kept = client.put("/v1/services/basic/policy", watched)["policy"]
+    client.put("/v1/services/basic/policy", {"guardrails": {"refusal": {"block": "7s"}}})
+    assert client.get("/v1/services/basic/overdispersion")["slis"][0]["block_s"] == 7, "the guardrail's own block"
+    client.put("/v1/services/basic/policy", watched)
     assert {name: kept[name] for name in ("burn", "strata", "split_check")} == {n: watched[n] for n in ("burn", "strata", "split_check")}
     assert watched["guardrails"]["refusal"].items() <= kept["guardrails"]["refusal"].items()
     assert client.put("/v1/services/basic/policy", {"burn": []})["policy"]["burn"] == []

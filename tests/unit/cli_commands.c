@@ -267,6 +267,24 @@ Test(cli_commands, usage)
     cr_assert_str_empty(canned_log(), "nothing was sent");
 }
 
+Test(cli_commands, overdispersion_says_what_is_missing)
+{
+    static const char answer[] =
+        "{\"service\":\"chat\",\"slis\":["
+        "{\"sli\":\"refusal\",\"gateways\":2,\"gateways_needed\":2,\"block_s\":1,\"blocks\":1234,"
+        "\"blocks_needed\":200,\"phi\":2.5,\"eta\":0.4,\"needs\":null},"
+        "{\"sli\":\"error\",\"gateways\":2,\"gateways_needed\":2,\"block_s\":5,\"blocks\":12,"
+        "\"blocks_needed\":200,\"phi\":null,\"eta\":null,\"needs\":\"200 blocks: there were 12\"}]}";
+    struct canned rows[] = {{"GET /v1/services/chat/overdispersion", 200, answer, NULL, 0}, {0}};
+    canned_start(rows);
+    struct canned_run run = canned_serin("service", "overdispersion", "chat", NULL);
+    cr_assert_eq(run.code, 0, "%s", run.err);
+    HAS(run.out, "refusal  2.50  0.40   1,234     200");
+    HAS(run.out, "error is not measured. It needs 200 blocks: there were 12.");
+    HAS(run.out, "Until then 'eta: auto' is 1 there.");
+    cr_expect_null(strstr(run.out, "refusal is not measured"));
+}
+
 Test(cli_commands, help_names_what_a_command_has_a_use_for)
 {
     static const struct {
