@@ -1,0 +1,58 @@
+# The example of policy.md is what 'serin lint' prints: its objectives are read off the page and linted, and each
+# line that the page shows comes, in its order; the forecast at 12 requests a second too.
+#   cmake -DSERIN=build/dev/bin/serin -DFOLDER=/tmp/x -P tests/unit/handbook_policy.cmake
+cmake_minimum_required(VERSION 3.25)
+get_filename_component(root ${CMAKE_CURRENT_LIST_DIR}/../.. ABSOLUTE)
+file(READ ${root}/deploy/handbook/policy.md page)
+
+function(lint out)
+  execute_process(COMMAND ${SERIN} lint -f chat.yaml ${ARGN} WORKING_DIRECTORY ${FOLDER} OUTPUT_VARIABLE said
+                  ERROR_VARIABLE said RESULT_VARIABLE failed)
+  if(failed)
+    message(FATAL_ERROR "serin lint: ${failed}\n${said}")
+  endif()
+  set(${out} "${said}" PARENT_SCOPE)
+endfunction()
+
+if(NOT page MATCHES "\n    kind: Slos\n((    [^\n]*\n)+)")
+  message(FATAL_ERROR "policy.md has no example of objectives")
+endif()
+string(REGEX REPLACE "\n    " "\n" slos "\n${CMAKE_MATCH_1}")
+if(NOT page MATCHES "`expected_rps: ([0-9]+)`; two notes")
+  message(FATAL_ERROR "policy.md does not say at which rate its example is")
+endif()
+file(MAKE_DIRECTORY ${FOLDER})
+file(WRITE ${FOLDER}/chat.yaml
+     "kind: Slos${slos}---\nkind: Policy\nservice: chat\nexpected_rps: ${CMAKE_MATCH_1}\n")
+
+# What the page shows, without the command, in parts between the lines that are left out.
+if(NOT page MATCHES "\n\\$ serin lint -f chat.yaml\n([^`]*)```")
+  message(FATAL_ERROR "policy.md has no example of lint")
+endif()
+set(shown "${CMAKE_MATCH_1}")
+lint(said)
+string(REGEX REPLACE "[^\n]*burn windows[^\n]*\n" "" rest "${said}")
+string(REPLACE "\n...\n" "\n;" parts "${shown}")
+foreach(part IN LISTS parts)
+  string(FIND "${rest}" "${part}" at)
+  if(at LESS 0)
+    message(FATAL_ERROR "policy.md shows\n${part}\nand serin lint says\n${said}")
+  endif()
+  string(LENGTH "${part}" length)
+  math(EXPR at "${at} + ${length}")
+  string(SUBSTRING "${rest}" ${at} -1 rest)
+endforeach()
+if(NOT rest STREQUAL "")
+  message(FATAL_ERROR "policy.md leaves out the end of what serin lint says:\n${rest}")
+endif()
+
+lint(said --rps 12)
+if(NOT said MATCHES "at 12 requests a second a healthy rollout takes about ([^\n]*) in all; step 1 about ([^\n]*)\n")
+  message(FATAL_ERROR "serin lint says no time at 12 requests a second:\n${said}")
+endif()
+set(sentence "At 12 requests a second this plan needs about ${CMAKE_MATCH_1}; step 1 about ${CMAKE_MATCH_2}.")
+string(REPLACE "\n" " " flat "${page}")
+string(FIND "${flat}" "${sentence}" at)
+if(at LESS 0)
+  message(FATAL_ERROR "policy.md does not say: ${sentence}")
+endif()
