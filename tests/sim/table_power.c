@@ -252,9 +252,9 @@ static void print_times(const struct cell *cells, const struct outcome *outcomes
     }
 }
 
-/* Median over cells of (median requests of method/bound), and the largest; NaN without cells. */
+/* Median over cells of (median requests of method/bound), and the largest; NaN without cells. rps 0: any. */
 static int efficiency(const struct cell *cells, const struct outcome *outcomes, int method, int effect,
-                      int late, double used_tolerance, double *median, double *most, int *worst)
+                      int late, double rps, double used_tolerance, double *median, double *most, int *worst)
 {
     double x[CELLS];
     int count = 0;
@@ -262,6 +262,8 @@ static int efficiency(const struct cell *cells, const struct outcome *outcomes, 
     for (int i = 0; i < CELLS; i++) {
         const struct cell *cell = &cells[i];
         if (cell->effect != effect || !cell->counts || cell->runs == 0 || (cell->late_s > 0) != (late > 0))
+            continue;
+        if (rps > 0 && (cell->rps < rps || cell->rps > rps))
             continue;
         struct summary summary = summarise(cell, outcomes, method);
         if (summary.found < .5)
@@ -293,8 +295,8 @@ static void print_efficiency(const struct cell *cells, const struct outcome *out
         for (int e = 0; e < EFFECTS; e++) {
             double median, most, theirs, theirs_most;
             int worst = 0, their_worst = 0;
-            int count = efficiency(cells, outcomes, OURS, e, late, tolerance, &median, &most, &worst);
-            efficiency(cells, outcomes, RIVAL_GROWTHBOOK_MATCHED, e, late, 1, &theirs, &theirs_most,
+            int count = efficiency(cells, outcomes, OURS, e, late, 0, tolerance, &median, &most, &worst);
+            efficiency(cells, outcomes, RIVAL_GROWTHBOOK_MATCHED, e, late, 0, 1, &theirs, &theirs_most,
                        &their_worst);
             printf("| %s | %s | %d | %.2f | %.2f | p0 %g, %g rps, weight %g | %.2f | %.2f |\n",
                    late ? "after 30 min" : "at the start", effect_names[e], count, median, most,
@@ -309,6 +311,30 @@ static void print_efficiency(const struct cell *cells, const struct outcome *out
                       "%s: medians %.2f-%.2f, worst cell %.2f", late ? "late" : "start", lowest, worst_median,
                       worst_cell);
     }
+}
+
+/* The sooner a fault shows, the more moments there were at which it may have begun. */
+static void print_efficiency_by_traffic(const struct cell *cells, const struct outcome *outcomes)
+{
+    printf("\n### The same by traffic: Serin, median of the cells (their number)\n\n| fault | effect |");
+    for (int r = 0; r < RATES; r++)
+        printf(" %g rps |", rates[r]);
+    printf("\n|---|---|---|---|---|---|\n");
+    for (int late = 0; late < LATES; late++)
+        for (int e = 0; e < EFFECTS; e++) {
+            printf("| %s | %s |", late ? "after 30 min" : "at the start", effect_names[e]);
+            for (int r = 0; r < RATES; r++) {
+                double median, most;
+                int worst = 0;
+                int count =
+                    efficiency(cells, outcomes, OURS, e, late, rates[r], tolerance, &median, &most, &worst);
+                if (count == 0)
+                    printf(" - |");
+                else
+                    printf(" %.2f (%d) |", median, count);
+            }
+            printf("\n");
+        }
 }
 
 static void report_headline(const struct cell *cells, const struct outcome *outcomes)
@@ -363,6 +389,7 @@ void table_power(const struct settings *settings)
     for (int late = 0; late < LATES; late++)
         print_times(cells, list.outcomes, late);
     print_efficiency(cells, list.outcomes);
+    print_efficiency_by_traffic(cells, list.outcomes);
     report_headline(cells, list.outcomes);
     free(list.outcomes);
 }
