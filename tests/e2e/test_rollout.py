@@ -1,4 +1,6 @@
 """The main job through the real daemon: versions in, a canary shifted step by step, promoted or rolled back."""
+import math
+import re
 import time
 
 import pytest
@@ -91,6 +93,12 @@ def test_refusing_canary_is_rolled_back_and_quarantined(fast):
     rollout = ended(client, start(client, "refusing"))
     assert rollout["phase"] == "rolled_back", rollout["reason"]
     assert rollout["rule"] in ("evidence.worse", "evidence.ceiling")
+    # the evidence in plain words: as rare as the sum that rolled back says
+    rare = re.search(r"a healthy canary would look this bad in fewer than 1 of ([\d,]+) rollouts\.", rollout["reason"])
+    assert rare, rollout["reason"]
+    event = next(e for e in client.get("/v1/events?service=refusing")["items"] if e["type"] == "rollout.rolled_back")
+    sums = [event["data"]["inputs"][name] for name in ("log_g_rel", "log_g_all")]
+    assert int(rare[1].replace(",", "")) == min(10**9, int(math.exp(max(sums)))) >= 100, (rare[0], sums)
     assert "refusal" in rollout["reason"] and "canary" in rollout["reason"]
     assert client.get("/v1/services/refusing")["stable"] == "v1"
     assert client.get("/v1/services/refusing/releases/v2")["quarantined"]["rollout"] == rollout["id"]
