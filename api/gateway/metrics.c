@@ -52,10 +52,23 @@ static void put_requests(const struct gateway *gateway, struct text *out)
     text_printf(out, "serin_gateway_parked %lld\n", parked);
 }
 
+static void put_histogram(const char *name, const char *help, const int64_t buckets[COUNTS_BUCKETS + 1],
+                          double sum_s, struct text *out)
+{
+    int64_t below = 0;
+    head(out, name, "histogram", help);
+    for (size_t i = 0; i < COUNTS_BUCKETS; i++) {
+        below += buckets[i];
+        text_printf(out, "%s_bucket{le=\"%g\"} %" PRId64 "\n", name, counts_bucket_s[i], below);
+    }
+    below += buckets[COUNTS_BUCKETS];
+    text_printf(out, "%s_bucket{le=\"+Inf\"} %" PRId64 "\n%s_sum %.6f\n%s_count %" PRId64 "\n", name, below,
+                name, sum_s, name, below);
+}
+
 static void put_counts(struct gateway *gateway, struct text *out)
 {
     struct counts_stats stats;
-    int64_t below = 0;
     counts_read_stats(gateway->counts, &stats);
     head(out, "serin_outcomes_total", "counter",
          "Items of outcome batches that were committed or named an unknown release.");
@@ -72,15 +85,10 @@ static void put_counts(struct gateway *gateway, struct text *out)
     text_printf(out, "serin_batches_total{result=\"refused\"} %" PRId64 "\n", stats.refused);
     head(out, "serin_flush_queue_bytes", "gauge", "Counts that wait to be committed.");
     text_printf(out, "serin_flush_queue_bytes %zu\n", stats.queued_bytes);
-    head(out, "serin_flush_seconds", "histogram", "Time of a group commit of counts.");
-    for (size_t i = 0; i < COUNTS_BUCKETS; i++) {
-        below += stats.flushes[i];
-        text_printf(out, "serin_flush_seconds_bucket{le=\"%g\"} %" PRId64 "\n", counts_bucket_s[i], below);
-    }
-    below += stats.flushes[COUNTS_BUCKETS];
-    text_printf(out, "serin_flush_seconds_bucket{le=\"+Inf\"} %" PRId64 "\n", below);
-    text_printf(out, "serin_flush_seconds_sum %.6f\nserin_flush_seconds_count %" PRId64 "\n", stats.flush_s,
-                below);
+    put_histogram("serin_flush_seconds", "Time of a group commit of counts.", stats.flushes, stats.flush_s,
+                  out);
+    put_histogram("serin_flush_wait_seconds", "Time of a batch from its arrival until its commit began.",
+                  stats.waits, stats.wait_s, out);
 }
 
 static void put_routes(const struct snapshot *snapshot, struct text *out)

@@ -280,18 +280,26 @@ static void flush(struct counts_writer *counts, struct batch **batches, size_t c
     note_failure(counts, &fault);
 }
 
+static size_t bucket_of(double seconds)
+{
+    size_t bucket = 0;
+    while (bucket < COUNTS_BUCKETS && seconds > counts_bucket_s[bucket])
+        bucket++;
+    return bucket;
+}
+
 static void record(struct counts_writer *counts, struct mono_time began, const struct batch *taken,
                    size_t freed)
 {
     double took_s = (double)(clock_mono().us - began.us) / 1e6;
-    size_t bucket = 0;
-    while (bucket < COUNTS_BUCKETS && took_s > counts_bucket_s[bucket])
-        bucket++;
     pthread_mutex_lock(&counts->lock);
-    counts->stats.flushes[bucket]++;
+    counts->stats.flushes[bucket_of(took_s)]++;
     counts->stats.flush_s += took_s;
     counts->stats.queued_bytes -= freed;
     for (; taken != NULL; taken = taken->next) {
+        double waited_s = (double)(began.us - taken->arrived.us) / 1e6;
+        counts->stats.waits[bucket_of(waited_s)]++;
+        counts->stats.wait_s += waited_s;
         counts->stats.committed += taken->result == COUNTS_COMMITTED;
         counts->stats.duplicate += taken->result == COUNTS_DUPLICATE;
         counts->stats.unknown += taken->result == COUNTS_UNKNOWN;

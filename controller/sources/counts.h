@@ -80,6 +80,9 @@ enum { COUNTS_BUCKETS = 12 };
 struct counts_stats {
     int64_t flushes[COUNTS_BUCKETS + 1]; /* how many took at most counts_bucket_s[i]; the last: longer */
     double flush_s;                      /* sum */
+    int64_t
+        waits[COUNTS_BUCKETS + 1]; /* the same of batches: from arrival to the begin of their transaction */
+    double wait_s;                 /* sum */
     int64_t committed, duplicate, unknown, refused; /* batches */
     size_t queued_bytes;
 };
