@@ -334,14 +334,14 @@ static void count(const struct outcome *row, bool canary, uint32_t watched, stru
     *(canary ? &out->canary_bad : &out->stable_bad) += bad != 0;
     for (int sli = 0; watched >> sli != 0; sli++) {
         struct sli_counts *sums = &out->sli[sli];
-        struct counts *counts = &sums->stratum[row->stratum];
+        struct counts *counts = &sums->stratum[row->stratum], *covered = &sums->coverage[row->stratum];
         if ((watched >> sli & 1) == 0) {
             continue;
         }
         *(canary ? &counts->n_c : &counts->n_b) += known >> sli & 1;
         *(canary ? &counts->k_c : &counts->k_b) += bad >> sli & 1;
-        *(canary ? &sums->coverage.n_c : &sums->coverage.n_b) += 1;
-        *(canary ? &sums->coverage.k_c : &sums->coverage.k_b) += (known >> sli & 1) == 0;
+        *(canary ? &covered->n_c : &covered->n_b) += 1;
+        *(canary ? &covered->k_c : &covered->k_b) += (known >> sli & 1) == 0;
     }
 }
 

@@ -1,5 +1,4 @@
-/* A closed block becomes evidence. Block e-values of strata multiply: each compares a class of requests with
-   itself, and given what came before they are independent e-values of the same null. */
+/* A closed block becomes evidence. */
 #include "decision/closing.h"
 
 #include "decision/budget.h"
@@ -60,18 +59,6 @@ static void close_ceiling(struct sli_evidence *sli, const struct guardrail *guar
     sli->sick_before = sli->sick && (block->weight == 0 || sli->sick_before);
 }
 
-static void relative_of(const struct sli_counts *counts, double tolerance, double log_e[EVIDENCE_GRID])
-{
-    for (int j = 0; j < EVIDENCE_GRID; j++)
-        log_e[j] = 0;
-    for (int32_t i = 0; i < counts->strata; i++) {
-        double one[EVIDENCE_GRID];
-        evalue_relative(&counts->stratum[i], tolerance, one);
-        for (int j = 0; j < EVIDENCE_GRID; j++)
-            log_e[j] += one[j];
-    }
-}
-
 static void remember_stable(struct sli_evidence *sli, const struct block *block, const struct counts *counts)
 {
     double kept = exp(-block->length_s / stable_memory_s);
@@ -89,7 +76,7 @@ void closing_apply(struct evidence *evidence, const struct policy *policy, const
     struct lane_rules rules = {guardrail->eta, shares.cap, evidence->planned_weights};
     double relative[EVIDENCE_GRID], end = block->start_s + block->length_s;
     sli->closed_s = end;
-    relative_of(&block->counts, guardrail->tolerance, relative);
+    evalue_relative_strata(block->counts.stratum, block->counts.strata, guardrail->tolerance, relative);
     if (block->weight > 0)
         evidence_lane_update(&sli->relative, &rules, block->start_s, block->new_step, relative);
     if (guardrail->ceiling > 0 || guardrail->budget_rate > 0)

@@ -31,17 +31,28 @@ void sli_counts_add(struct sli_counts *sum, const struct sli_counts *more)
 {
     if (more->strata > sum->strata)
         sum->strata = more->strata;
-    for (int32_t i = 0; i < more->strata; i++)
+    for (int32_t i = 0; i < more->strata; i++) {
         counts_add(&sum->stratum[i], &more->stratum[i]);
-    counts_add(&sum->coverage, &more->coverage);
+        counts_add(&sum->coverage[i], &more->coverage[i]);
+    }
+}
+
+static struct counts total_of(const struct counts *counts, int32_t strata)
+{
+    struct counts total = {0};
+    for (int32_t i = 0; i < strata; i++)
+        counts_add(&total, &counts[i]);
+    return total;
 }
 
 struct counts sli_counts_total(const struct sli_counts *counts)
 {
-    struct counts total = {0};
-    for (int32_t i = 0; i < counts->strata; i++)
-        counts_add(&total, &counts->stratum[i]);
-    return total;
+    return total_of(counts->stratum, counts->strata);
+}
+
+struct counts sli_counts_covered(const struct sli_counts *counts)
+{
+    return total_of(counts->coverage, counts->strata);
 }
 
 static bool valid(const struct counts *counts)
@@ -52,10 +63,10 @@ static bool valid(const struct counts *counts)
 
 bool sli_counts_valid(const struct sli_counts *counts)
 {
-    if (counts->strata < 1 || counts->strata > STRATA_MAX || !valid(&counts->coverage))
+    if (counts->strata < 1 || counts->strata > STRATA_MAX)
         return false;
     for (int32_t i = 0; i < counts->strata; i++)
-        if (!valid(&counts->stratum[i]))
+        if (!valid(&counts->stratum[i]) || !valid(&counts->coverage[i]))
             return false;
     return true;
 }

@@ -18,8 +18,8 @@ enum { STRATA_MAX = 16 };
 struct sli_counts {
     int32_t strata; /* 1..STRATA_MAX */
     struct counts stratum[STRATA_MAX];
-    /* n: outcomes that arrived, measured in this SLI or not; k: those that were not */
-    struct counts coverage;
+    /* by stratum too. n: outcomes that arrived, measured in this SLI or not; k: those that were not */
+    struct counts coverage[STRATA_MAX];
 };
 
 /* One stratum, nothing known of coverage. */
@@ -28,8 +28,9 @@ struct sli_counts sli_counts_of(struct counts one);
 /* Sums; they stop at INT64_MAX. */
 void counts_add(struct counts *sum, const struct counts *more);
 void sli_counts_add(struct sli_counts *sum, const struct sli_counts *more);
-/* All strata together. */
+/* All strata together: the outcomes, and what is known of their coverage. */
 struct counts sli_counts_total(const struct sli_counts *counts);
+struct counts sli_counts_covered(const struct sli_counts *counts);
 
 /* 0 <= k <= n <= 2^53 (a double holds it exactly), in every stratum and in the coverage. */
 bool sli_counts_valid(const struct sli_counts *counts);

@@ -27,14 +27,14 @@ double coverage_log(const struct evidence *evidence, const struct policy *policy
 void coverage_update(struct evidence *evidence, const struct policy *policy, const struct block *block)
 {
     struct sli_evidence *sli = &evidence->sli[block->sli];
-    const struct counts *coverage = &block->counts.coverage;
+    struct counts coverage = sli_counts_covered(&block->counts);
     double log_e[EVIDENCE_GRID], share = policy_shares(policy, block->sli).sli;
     struct lane_rules rules = {.eta = policy->guardrail[block->sli].eta,
                                .cap = -log(alpha * share) / 2, /* at least three blocks */
                                .planned_weights = evidence->planned_weights};
-    counts_add(&sli->coverage_total, coverage);
-    evalue_relative(coverage, tolerance, log_e);
+    counts_add(&sli->coverage_total, &coverage);
+    evalue_relative_strata(block->counts.coverage, block->counts.strata, tolerance, log_e);
     evidence_lane_update(&sli->coverage, &rules, block->start_s, block->new_step, log_e);
-    if (coverage->k_c > 0 && coverage_log(evidence, policy, NULL) >= -log(alpha))
+    if (coverage.k_c > 0 && coverage_log(evidence, policy, NULL) >= -log(alpha))
         evidence->coverage_crossed = true;
 }

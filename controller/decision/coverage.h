@@ -1,7 +1,7 @@
 /* Coverage: is an SLI measured less often for canary than for stable? A canary that breaks the judge would
    else look healthy. Per SLI one relative lane with n = outcomes that arrived, k = those of them without the
-   SLI, at a tolerance of 1.25; all SLIs together have an alpha of 0.1 % of their own: C = sum_s v_s M_s >=
-   1000 It holds and pages, and never rolls back. Derivation: "Coverage". */
+   SLI, in each stratum for itself, at a tolerance of 1.25; all SLIs together have an alpha of 0.1 % of their
+   own: C = sum_s v_s M_s >= 1000 It holds and pages, and never rolls back. Derivation: "Coverage". */
 #pragma once
 
 #include "decision/evidence.h"

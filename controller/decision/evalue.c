@@ -29,6 +29,18 @@ void evalue_relative(const struct counts *counts, double w, double log_e[EVIDENC
         log_e[j] = k_c * log_odds[j] - m * log1p(mu / m * (odds[j] - 1));
 }
 
+void evalue_relative_strata(const struct counts *strata, int32_t count, double w, double log_e[EVIDENCE_GRID])
+{
+    for (int j = 0; j < EVIDENCE_GRID; j++)
+        log_e[j] = 0;
+    for (int32_t i = 0; i < count; i++) {
+        double one[EVIDENCE_GRID];
+        evalue_relative(&strata[i], w, one);
+        for (int j = 0; j < EVIDENCE_GRID; j++)
+            log_e[j] += one[j];
+    }
+}
+
 void evalue_absolute(int64_t n, int64_t k, double c, double log_e[EVIDENCE_GRID])
 {
     for (int j = 0; j < EVIDENCE_GRID; j++)

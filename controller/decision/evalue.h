@@ -15,6 +15,11 @@ enum { EVIDENCE_GRID = 8 }; /* odds ratios of the mixture */
    Conditional on K: drift, outages and weight changes common to both arms cancel. */
 void evalue_relative(const struct counts *counts, double w, double log_e[EVIDENCE_GRID]);
 
+/* The same for `count` strata, each compared with itself: the e-values multiply, as given what came before
+   they are independent ones of the same null. */
+void evalue_relative_strata(const struct counts *strata, int32_t count, double w,
+                            double log_e[EVIDENCE_GRID]);
+
 /* H0: p <= c, 0 < c <= 1, n outcomes, k bad: the likelihood ratio of odds r_j c/(1-c) (Wald 1945).
        le_j = k ln r_j - n log1p(c (r_j - 1)) */
 void evalue_absolute(int64_t n, int64_t k, double c, double log_e[EVIDENCE_GRID]);

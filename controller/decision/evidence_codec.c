@@ -5,12 +5,13 @@
 #include <math.h>
 #include <string.h>
 
-enum { VERSION = 2, HEADER = 5 };
+enum { VERSION = 3, VERSION_READ = 2 /* and what came after */, HEADER = 5 };
 
 struct codec {
     unsigned char *out;        /* writing */
     const unsigned char *data; /* reading; NULL when writing */
     size_t at, length;
+    unsigned char version;
     bool bad;
 };
 
@@ -147,7 +148,10 @@ static void strata(struct codec *codec, struct sli_counts *x)
     codec->bad |= x->strata < 0 || x->strata > STRATA_MAX;
     for (int32_t i = 0; !codec->bad && i < x->strata; i++)
         counts(codec, &x->stratum[i]);
-    counts(codec, &x->coverage);
+    /* version 2 knew coverage of all strata together: its first is read, and what follows is by stratum */
+    int32_t covered = codec->version > 2 && x->strata > 1 ? x->strata : 1;
+    for (int32_t i = 0; !codec->bad && i < covered; i++)
+        counts(codec, &x->coverage[i]);
 }
 
 /* Only the buckets that hold something. */
@@ -289,7 +293,7 @@ static void rollout_fields(struct codec *codec, struct evidence *x)
 size_t evidence_encode(const struct evidence *evidence, unsigned char out[EVIDENCE_CODEC_MAX])
 {
     struct evidence copy = *evidence;
-    struct codec codec = {.out = out, .length = EVIDENCE_CODEC_MAX};
+    struct codec codec = {.out = out, .length = EVIDENCE_CODEC_MAX, .version = VERSION};
     memcpy(out, (unsigned char[HEADER]){'S', 'E', 'V', VERSION, SLI_COUNT}, HEADER);
     codec.at = HEADER;
     rollout_fields(&codec, &copy);
@@ -300,10 +304,10 @@ size_t evidence_encode(const struct evidence *evidence, unsigned char out[EVIDEN
 
 bool evidence_decode(const unsigned char *data, size_t length, struct evidence *out)
 {
-    struct codec codec = {.data = data, .at = HEADER, .length = length};
-    if (length < HEADER || memcmp(data, (unsigned char[]){'S', 'E', 'V', VERSION}, 4) != 0 ||
+    if (length < HEADER || memcmp(data, "SEV", 3) != 0 || data[3] < VERSION_READ || data[3] > VERSION ||
         data[4] > SLI_COUNT)
         return false;
+    struct codec codec = {.data = data, .at = HEADER, .length = length, .version = data[3]};
     memset(out, 0, sizeof *out);
     rollout_fields(&codec, out);
     for (int i = 0; !codec.bad && i < SLI_COUNT; i++) {

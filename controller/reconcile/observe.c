@@ -86,7 +86,7 @@ static void add_cohort(const struct cohort *cohort, enum sli sli, int64_t maturi
         covered = (struct counts){.n_b = arrived, .k_b = without};
     }
     counts_add(&counts->stratum[stratum], &one);
-    counts_add(&counts->coverage, &covered);
+    counts_add(&counts->coverage[stratum], &covered);
 }
 
 static int64_t longest_maturity(const struct policy *policy)

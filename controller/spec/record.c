@@ -259,20 +259,29 @@ static bool read_numbers(struct json_fields *fields, const char *name, struct js
     return true;
 }
 
+/* Four numbers a stratum. Returns how many strata there are; 0 = none, or it was refused. */
+static int32_t read_by_stratum(struct json_fields *fields, const char *name, size_t least, struct counts *out)
+{
+    struct json_object *list;
+    if (!json_fields_array(fields, name, JSON_OPTIONAL, 4 * least, (size_t)4 * STRATA_MAX, &list)) {
+        return 0;
+    }
+    size_t length = json_object_array_length(list);
+    if (length % 4 != 0) {
+        spec_wrong(fields, name, "must hold four numbers a stratum");
+        return 0;
+    }
+    return read_numbers(fields, name, list, out, length / 4) ? (int32_t)(length / 4) : 0;
+}
+
 /* Strata only where there is more than one. */
 static void read_strata(struct json_fields *fields, struct block *out)
 {
-    struct json_object *list;
-    if (json_fields_array(fields, "strata", JSON_OPTIONAL, 8, 4 * STRATA_MAX, &list)) {
-        size_t length = json_object_array_length(list);
-        if (length % 4 != 0) {
-            spec_wrong(fields, "strata", "must hold four numbers a stratum");
-        } else if (read_numbers(fields, "strata", list, out->counts.stratum, length / 4)) {
-            out->counts.strata = (int32_t)(length / 4);
-        }
-    }
-    if (json_fields_array(fields, "coverage", JSON_OPTIONAL, 4, 4, &list)) {
-        read_numbers(fields, "coverage", list, &out->counts.coverage, 1);
+    int32_t strata = read_by_stratum(fields, "strata", 2, out->counts.stratum);
+    int32_t covered = read_by_stratum(fields, "coverage", 1, out->counts.coverage);
+    out->counts.strata = strata > 0 ? strata : 1;
+    if (covered > out->counts.strata) {
+        spec_wrong(fields, "coverage", "has more strata than the counts");
     }
 }
 

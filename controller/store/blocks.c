@@ -17,35 +17,26 @@ static void put_counts(struct text *out, const char *separator, const struct cou
 }
 
 /* An element of a text[] that is itself the literal of an array, or NULL. */
-static void put_strata(struct text *out, const char *separator, const struct sli_counts *counts)
+/* Four numbers a stratum; NULL where they say nothing. */
+static void put_strata(struct text *out, const char *separator, const struct counts *counts, int32_t strata,
+                       bool known)
 {
     text_puts(out, separator);
-    if (counts->strata < 2) {
+    if (!known) {
         text_puts(out, "NULL");
         return;
     }
     text_puts(out, "\"{");
-    for (int32_t i = 0; i < counts->strata; i++)
-        put_counts(out, i == 0 ? "" : ",", &counts->stratum[i]);
-    text_puts(out, "}\"");
-}
-
-static void put_coverage(struct text *out, const char *separator, const struct counts *coverage)
-{
-    text_puts(out, separator);
-    if (coverage->n_c == 0 && coverage->n_b == 0) {
-        text_puts(out, "NULL");
-        return;
-    }
-    text_puts(out, "\"{");
-    put_counts(out, "", coverage);
+    for (int32_t i = 0; i < strata; i++)
+        put_counts(out, i == 0 ? "" : ",", &counts[i]);
     text_puts(out, "}\"");
 }
 
 static void put_block(struct text column[COLUMNS], const char *separator, int64_t seq,
                       const struct block *block)
 {
-    struct counts total = sli_counts_total(&block->counts);
+    const struct sli_counts *counts = &block->counts;
+    struct counts total = sli_counts_total(counts), covered = sli_counts_covered(counts);
     const int64_t sums[COUNTS] = {total.n_c, total.k_c, total.n_b, total.k_b};
     text_printf(&column[0], "%s%" PRId64, separator, seq);
     text_printf(&column[1], "%s%d", separator, (int)block->sli);
@@ -55,8 +46,8 @@ static void put_block(struct text column[COLUMNS], const char *separator, int64_
     text_printf(&column[5], "%s%s", separator, block->new_step ? "t" : "f");
     for (int i = 0; i < COUNTS; i++)
         text_printf(&column[6 + i], "%s%" PRId64, separator, sums[i]);
-    put_strata(&column[10], separator, &block->counts);
-    put_coverage(&column[11], separator, &block->counts.coverage);
+    put_strata(&column[10], separator, counts->stratum, counts->strata, counts->strata > 1);
+    put_strata(&column[11], separator, counts->coverage, counts->strata, covered.n_c > 0 || covered.n_b > 0);
 }
 
 enum status blocks_add(struct db *db, const char *rollout, int64_t first_seq, const struct block *blocks,
@@ -108,8 +99,9 @@ static void read_block(const struct db_rows *rows, int row, struct block *out)
         counts_of(numbers, &out->counts.stratum[0]);
     }
     out->counts.strata = strata == 0 ? 1 : (int32_t)strata;
-    if (db_get_integers(rows, row, 10, numbers, COUNTS) == COUNTS)
-        counts_of(numbers, &out->counts.coverage);
+    strata = db_get_integers(rows, row, 10, numbers, COUNTS * STRATA_MAX) / COUNTS;
+    for (size_t i = 0; i < strata; i++)
+        counts_of(&numbers[COUNTS * i], &out->counts.coverage[i]);
 }
 
 /* The rows, and room for what they hold: `size` bytes each, zeroed, the caller's. */

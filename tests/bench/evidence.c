@@ -116,7 +116,7 @@ static void blocks(long rollouts, int32_t strata)
             block.counts.strata = strata;
             for (int32_t s = 0; s < strata; s++)
                 block.counts.stratum[s] = counts_of(r + i + s);
-            block.counts.coverage = (struct counts){51, 1, 960, 10};
+            block.counts.coverage[0] = (struct counts){51, 1, 960, 10};
             evidence_block(&kept[r % KEPT], &policy, &plan, &block);
         }
     }

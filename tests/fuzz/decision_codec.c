@@ -28,7 +28,7 @@ static void go_on(struct evidence *evidence)
     static struct plan plan;
     set_up(&policy, &plan);
     const struct sli_counts counts = {
-        .strata = 2, .stratum = {{50, 3, 950, 19}, {5, 0, 90, 1}}, .coverage = {60, 5, 1100, 60}};
+        .strata = 2, .stratum = {{50, 3, 950, 19}, {5, 0, 90, 1}}, .coverage = {{60, 5, 1100, 60}}};
     double t_s = evidence->now_s > 0 && evidence->now_s < 1e9 ? evidence->now_s : 0;
     for (int i = 0; i < SLI_COUNT; i++) {
         struct block closed[2];

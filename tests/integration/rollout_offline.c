@@ -67,7 +67,7 @@ static void count(enum sli sli, int second)
     if (sli == SLI_CONTENT_FILTER)
         one.k_c = one.k_b = 0;
     struct sli_counts counts = sli_counts_of(one);
-    counts.coverage = (struct counts){.n_c = one.n_c, .n_b = one.n_b};
+    counts.coverage[0] = (struct counts){.n_c = one.n_c, .n_b = one.n_b};
     offline_count(&both.offline, sli, second, 1, &counts, closed);
 }
 

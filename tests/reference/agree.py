@@ -88,9 +88,11 @@ class Traffic:
             if self.outage[0] <= tick < self.outage[1]:
                 p_c = p_b = 0.5
             found.append((take[0], binomial(rng, take[0], p_c), take[1], binomial(rng, take[1], p_b)))
-        total = [sum(s[0] for s in found), sum(s[2] for s in found)]
-        gone = [binomial(rng, n, p) for n, p in zip(total, reversed(self.unmeasured))]
-        return found, (total[0], gone[0], total[1], gone[1])
+        cover = []
+        for i, s in enumerate(found):
+            gone = [binomial(rng, n, min(1.0, p * (1 + i))) for n, p in zip((s[0], s[2]), reversed(self.unmeasured))]
+            cover.append((s[0], gone[0], s[2], gone[1]))
+        return found, cover
 
 
 class Sequence:
@@ -189,8 +191,8 @@ class Sequence:
         due, self.waiting = [x for x in self.waiting if x[0] <= tick], [x for x in self.waiting if x[0] > tick]
         for _, sli, at, hint, found, cover in due:
             quality = self.quality.get(sli, 0)
-            self.say("t", sli, quality, float(at), float(self.tick_s), hint, draining, *cover,
-                     *[x for s in found for x in s])
+            self.say("t", sli, quality, float(at), float(self.tick_s), hint, draining,
+                     *[x for s, c in zip(found, cover) for x in (*s, *c)])
             rollout.tick(sli, quality, at, self.tick_s, hint, draining, cover, found)
         w = self.applied / 10000
         n = round(self.traffic.rate * self.tick_s)

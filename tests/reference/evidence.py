@@ -314,7 +314,7 @@ class Sli:
         self.closed = -1.0  # end of the newest closed block
         self.stable_bad = self.stable_seen = 0.0
         self.start = None
-        self.end, self.open, self.open_cover, self.last, self.first_of_step = -1.0, [], [0] * 4, -1.0, False
+        self.end, self.open, self.open_cover, self.last, self.first_of_step = -1.0, [], [], -1.0, False
         self.pending = False
         self.shared_since, self.last_sick = None, None
         self.sick = self.sick_before = self.failed = False
@@ -352,12 +352,13 @@ class Sli:
             self.dropped += sum(s[0] + s[2] for s in strata)
             return
         if self.start is None:
-            self.start, self.open, self.open_cover = t, [], [0] * 4
+            self.start, self.open, self.open_cover = t, [], []
             self.end = t + block_length(rollout.rps, self.weight / 10000, rollout.tick_s, self.g.block_s)
             self.first_of_step, self.pending = self.pending, False
         while len(self.open) < len(strata):
             self.open.append([0] * 4)
-        for sums, more in [*zip(self.open, strata), (self.open_cover, cover)]:
+            self.open_cover.append([0] * 4)
+        for sums, more in [*zip(self.open, strata), *zip(self.open_cover, cover)]:
             for i in range(4):
                 sums[i] += more[i]
         self.last = t + dt
@@ -432,12 +433,13 @@ class Sli:
 
     def cover(self, t, raised):
         rollout, share = self.rollout, self.rollout.policy.share(self.g)
-        n_c, k_c, n_b, k_b = self.open_cover
         cap = 0.5 * math.log(1000 / share)
-        self.coverage.close(t, raised, [min(self.g.eta * ln_relative(n_c, k_c, n_b, k_b, 1.25, r), cap) for r in ODDS])
-        for i in range(4):
-            self.cover_total[i] += self.open_cover[i]
-        if k_c and rollout.ln_coverage() >= math.log(1000):
+        gains = [self.g.eta * math.fsum(ln_relative(*s, 1.25, r) for s in self.open_cover) for r in ODDS]
+        self.coverage.close(t, raised, [min(x, cap) for x in gains])
+        for s in self.open_cover:
+            for i in range(4):
+                self.cover_total[i] += s[i]
+        if any(s[1] for s in self.open_cover) and rollout.ln_coverage() >= math.log(1000):
             rollout.uncovered = True
 
     # what is asked of it
@@ -595,7 +597,7 @@ class Rollout:
 
     def tick(self, sli, quality, t, dt, hint, draining, cover, strata):
         known = self.slis.get(sli)
-        good = all(0 <= k <= n <= 2 ** 53 for s in list(strata) + [cover] for n, k in (s[:2], s[2:]))
+        good = all(0 <= k <= n <= 2 ** 53 for s in [*strata, *cover] for n, k in (s[:2], s[2:]))
         if not good or dt <= 0 or t < 0 or (known and known.last_tick is not None and t <= known.last_tick - 1e-6):
             if known:
                 known.invalid += 1

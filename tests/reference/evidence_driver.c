@@ -4,10 +4,9 @@
    anew, with everything of the policy at 0 policy alpha alpha_ni attr_wait_s shared_hold_s warmup_s
    blanking_s holdback split_check keyed key_effect burn window factor long_s short_s action sli id share
    tolerance ceiling margin_ratio margin_add eta allowed cap block_s budget_rate action shared_hold_s go the
-   evidence begins w at_s weight raised t sli quality t_s dt_s hint draining  n_c k_c n_b k_b of the coverage,
-   then of each stratum a t_s dt_s n_c n_b w_lo w_hi x                                              through
-   the codec and back j muted fix again                              again = 1: what has latched is forgotten
-   first
+   evidence begins w at_s weight raised t sli quality t_s dt_s hint draining  n_c k_c n_b k_b
+   of each stratum and of its coverage a t_s dt_s n_c n_b w_lo w_hi x through the codec and back j muted fix
+   again                              again = 1: what has latched is forgotten first
        d */
 #include "decision/budget.h"
 #include "decision/coverage.h"
@@ -89,10 +88,12 @@ static struct counts four(const double *x)
 
 static void tick(const double *x, int count)
 {
-    struct sli_counts counts = {.strata = (count - 10) / 4, .coverage = four(x + 6)};
+    struct sli_counts counts = {.strata = (count - 6) / 8};
     struct block closed[2];
-    for (int32_t i = 0; i < counts.strata && i < STRATA_MAX; i++)
-        counts.stratum[i] = four(x + 10 + 4 * (ptrdiff_t)i);
+    for (int32_t i = 0; i < counts.strata && i < STRATA_MAX; i++) {
+        counts.stratum[i] = four(x + 6 + 8 * (ptrdiff_t)i);
+        counts.coverage[i] = four(x + 10 + 8 * (ptrdiff_t)i);
+    }
     evidence_tick(&evidence, &policy, &plan, (enum sli)x[0], (enum data_quality)x[1], x[2], x[3], &counts,
                   x[4] > 0, x[5] > 0, closed);
 }

@@ -113,7 +113,7 @@ static struct judgement feed_plain(struct rollout *r, double dt_s, const struct 
     for (int i = 0; i < r->slis; i++) {
         full[i].strata = 1;
         full[i].stratum[0] = counts[i];
-        full[i].coverage = (struct counts){0, 0, 0, 0};
+        full[i].coverage[0] = (struct counts){0, 0, 0, 0};
     }
     return feed(r, dt_s, full, draining);
 }

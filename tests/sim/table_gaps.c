@@ -200,7 +200,7 @@ static void absent(double rps, double canary_bad, struct loss canary, struct los
         lose(draw, canary.bad, canary.good, &one.n_c, &one.k_c, &lost_c);
         lose(draw, stable.bad, stable.good, &one.n_b, &one.k_b, &lost_b);
         counts = sli_counts_of(one);
-        counts.coverage = (struct counts){all.n_c, lost_c, all.n_b, lost_b};
+        counts.coverage[0] = (struct counts){all.n_c, lost_c, all.n_b, lost_b};
         if (rollout_feed_full(&r, 15, &counts).reason == REASON_COVERAGE)
             found = r.now_s;
     }

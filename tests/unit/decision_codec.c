@@ -108,8 +108,7 @@ static void random_sli(struct dice *dice, struct sli_evidence *sli, int32_t weig
     sli->coverage_total = random_counts(dice);
     sli->open.strata = (int32_t)dice_below(dice, STRATA_MAX + 1);
     for (int i = 0; i < sli->open.strata; i++)
-        sli->open.stratum[i] = random_counts(dice);
-    sli->open.coverage = random_counts(dice);
+        sli->open.stratum[i] = sli->open.coverage[i] = random_counts(dice);
     sli->total = random_counts(dice);
     sli->step_total = random_counts(dice);
     sli->weight = (int32_t)(uint32_t)dice_bits(dice);
@@ -168,6 +167,23 @@ Test(decision_codec, every_other_length_is_refused)
     size_t length = evidence_encode(&evidence, bytes);
     for (size_t i = 0; i <= length + 8; i++)
         cr_assert_eq(evidence_decode(bytes, i, &back), i == length, "%zu of %zu", i, length);
+}
+
+/* Version 2 had one coverage for all strata; with one stratum it is the same. */
+Test(decision_codec, the_version_before_is_read)
+{
+    static unsigned char bytes[EVIDENCE_CODEC_MAX];
+    struct bench bench;
+    struct evidence back;
+    bench_init(&bench, 3, 5000, 1);
+    struct sli_counts counts = {.strata = 1, .stratum = {{1, 0, 3, 1}}, .coverage = {{2, 1, 4, 1}}};
+    evidence_tick(&bench.evidence, &bench.policy, &bench.plan, SLI_REFUSAL, QUALITY_COHORT, 0, .1, &counts,
+                  false, false, bench.closed);
+    size_t length = evidence_encode(&bench.evidence, bytes);
+    cr_assert_eq(bytes[3], 3);
+    bytes[3] = 2;
+    cr_assert(evidence_decode(bytes, length, &back));
+    cr_expect(same_evidence(&back, &bench.evidence));
 }
 
 Test(decision_codec, other_versions_are_refused)

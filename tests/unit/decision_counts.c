@@ -12,15 +12,17 @@ static bool equal(struct counts a, struct counts b)
 Test(decision_counts, sums_go_by_stratum)
 {
     struct sli_counts sum = sli_counts_of((struct counts){10, 1, 100, 2});
-    struct sli_counts more = {
-        .strata = 3, .stratum = {{1, 1, 2, 0}, {3, 0, 4, 4}, {5, 2, 6, 1}}, .coverage = {9, 1, 12, 0}};
-    cr_expect(sum.strata == 1 && equal(sum.coverage, (struct counts){0}));
+    struct sli_counts more = {.strata = 3,
+                              .stratum = {{1, 1, 2, 0}, {3, 0, 4, 4}, {5, 2, 6, 1}},
+                              .coverage = {{9, 1, 12, 0}, {1, 1, 1, 0}}};
+    cr_expect(sum.strata == 1 && equal(sum.coverage[0], (struct counts){0}));
     sli_counts_add(&sum, &more);
     sli_counts_add(&sum, &(struct sli_counts){.strata = 2, .stratum = {{0}, {1, 1, 1, 1}}});
     cr_expect_eq(sum.strata, 3);
     cr_expect(equal(sum.stratum[0], (struct counts){11, 2, 102, 2}));
     cr_expect(equal(sum.stratum[1], (struct counts){4, 1, 5, 5}));
-    cr_expect(equal(sum.stratum[2], more.stratum[2]) && equal(sum.coverage, more.coverage));
+    cr_expect(equal(sum.stratum[2], more.stratum[2]) && equal(sum.coverage[1], more.coverage[1]));
+    cr_expect(equal(sli_counts_covered(&sum), (struct counts){10, 2, 13, 0}));
     cr_expect(equal(sli_counts_total(&sum), (struct counts){20, 5, 113, 8}));
 }
 
@@ -39,7 +41,7 @@ Test(decision_counts, each_stratum_and_the_coverage_must_be_right)
     const struct counts wrong[] = {{-1, 0, 1, 0}, {1, 2, 1, 0},  {1, -1, 1, 0},       {1, 0, -1, 0},
                                    {1, 0, 1, 2},  {1, 0, 1, -1}, {most + 1, 0, 1, 0}, {1, 0, most + 1, 0}};
     struct sli_counts good = {
-        .strata = STRATA_MAX, .stratum = {{most, most, most, most}}, .coverage = {3, 3, most, 0}};
+        .strata = STRATA_MAX, .stratum = {{most, most, most, most}}, .coverage = {{3, 3, most, 0}}};
     cr_expect(sli_counts_valid(&good));
     for (int i = 0; i < 8; i++) {
         struct sli_counts bad = good;
@@ -47,7 +49,9 @@ Test(decision_counts, each_stratum_and_the_coverage_must_be_right)
         cr_expect_not(sli_counts_valid(&bad), "%d", i);
         bad.strata = STRATA_MAX - 1; /* what lies behind does not count */
         cr_expect(sli_counts_valid(&bad), "%d", i);
-        bad.coverage = wrong[i];
+        bad.coverage[STRATA_MAX - 1] = wrong[i];
+        cr_expect(sli_counts_valid(&bad), "coverage %d", i);
+        bad.coverage[STRATA_MAX - 2] = wrong[i];
         cr_expect_not(sli_counts_valid(&bad), "coverage %d", i);
     }
     for (int32_t strata = -1; strata <= STRATA_MAX + 1; strata++) {

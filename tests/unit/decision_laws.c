@@ -387,9 +387,11 @@ static void count_second(struct dice *dice, struct offline *offline, const struc
             c->k_c = dice_binomial(dice, c->n_c, p_c);
             c->k_b = dice_binomial(dice, c->n_b, p_b);
         }
-        struct counts total = sli_counts_total(&counts);
-        counts.coverage = (struct counts){total.n_c, dice_binomial(dice, total.n_c, service->unmeasured),
-                                          total.n_b, dice_binomial(dice, total.n_b, 0.01)};
+        for (int stratum = 0; stratum < 2; stratum++) {
+            int64_t n_c = counts.stratum[stratum].n_c, n_b = counts.stratum[stratum].n_b;
+            counts.coverage[stratum] = (struct counts){n_c, dice_binomial(dice, n_c, service->unmeasured),
+                                                       n_b, dice_binomial(dice, n_b, 0.01)};
+        }
         offline_count(offline, (enum sli)i, (double)t, 5, &counts, closed);
     }
     struct split_block closed;

@@ -73,10 +73,10 @@ static struct sli_counts draw(struct dice *dice, const struct flow *flow, double
         counts->k_c = dice_binomial(dice, counts->n_c, shared ? 0.5 : flow->p_c * (1 + i));
         counts->k_b = dice_binomial(dice, counts->n_b, shared ? 0.5 : flow->p_b * (1 + i));
     }
-    struct counts total = sli_counts_total(&all);
-    all.coverage = (struct counts){total.n_c + dice_below(dice, 4), 0, total.n_b + dice_below(dice, 4), 0};
-    all.coverage.k_c = all.coverage.n_c - total.n_c;
-    all.coverage.k_b = all.coverage.n_b - total.n_b;
+    for (int32_t i = 0; i < flow->strata; i++) {
+        int64_t k_c = dice_below(dice, 4), k_b = dice_below(dice, 4);
+        all.coverage[i] = (struct counts){all.stratum[i].n_c + k_c, k_c, all.stratum[i].n_b + k_b, k_b};
+    }
     return all;
 }
 
@@ -262,7 +262,7 @@ Test(decision_property, a_bad_outcome_never_helps, .timeout = 60)
         for (int t = 0; t < 60; t++) {
             for (int i = 0; i < SLIS; i++) {
                 struct sli_counts counts = draw(&dice, &flow, t * dt_s, dt_s), more = counts;
-                struct counts *there = measured ? &more.stratum[stratum] : &more.coverage;
+                struct counts *there = measured ? &more.stratum[stratum] : &more.coverage[stratum];
                 if (t >= at && i == sli && there->k_c < there->n_c) {
                     there->k_c++;
                     at = 1000;
@@ -361,10 +361,11 @@ Test(decision_property, extremes_stay_finite, .timeout = 120)
         evidence_weight(&bench.evidence, 0, seed == 3 ? 10000 : 1, true);
         for (int t = 0; t < 105120; t++) {
             for (int i = 0; i < SLIS; i++) {
-                struct sli_counts counts = {.strata = t % 50 == 0 ? STRATA_MAX : 1 + t % 2,
-                                            .coverage = extreme_counts(&dice)};
-                for (int32_t j = 0; j < counts.strata; j++)
+                struct sli_counts counts = {.strata = t % 50 == 0 ? STRATA_MAX : 1 + t % 2};
+                for (int32_t j = 0; j < counts.strata; j++) {
                     counts.stratum[j] = extreme_counts(&dice);
+                    counts.coverage[j] = extreme_counts(&dice);
+                }
                 feed(&bench, (enum sli)i, 300.0 * t, &counts);
             }
             extreme_admissions(&dice, &bench, 300.0 * t);

@@ -133,7 +133,8 @@ static struct sli_counts draw(int64_t canary, int64_t stable)
     if (chance(0.3)) { /* two strata, and a few outcomes without the SLI */
         counts.strata = 2;
         counts.stratum[1] = (struct counts){canary / 2, one.k_c / 2, stable / 2, one.k_b / 2};
-        counts.coverage = (struct counts){canary, canary / 10, stable, stable / 20};
+        counts.coverage[0] = (struct counts){canary, canary / 10, stable, stable / 20};
+        counts.coverage[1] = (struct counts){canary / 2, canary / 8, stable / 2, stable / 20};
     }
     return counts;
 }

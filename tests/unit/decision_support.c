@@ -67,9 +67,9 @@ static bool same_counts(const struct counts *a, const struct counts *b)
 
 static bool same_strata(const struct sli_counts *a, const struct sli_counts *b)
 {
-    bool equal = a->strata == b->strata && same_counts(&a->coverage, &b->coverage);
+    bool equal = a->strata == b->strata;
     for (int32_t i = 0; equal && i < a->strata; i++)
-        equal = same_counts(&a->stratum[i], &b->stratum[i]);
+        equal = same_counts(&a->stratum[i], &b->stratum[i]) && same_counts(&a->coverage[i], &b->coverage[i]);
     return equal;
 }
 
