@@ -84,6 +84,24 @@ def test_a_start_says_how_long_it_takes(fast):
     gateway.stop()
 
 
+def test_explain_says_what_is_left_to_compare_with_at_the_end(world):
+    client = world.client("oncall")
+    for name, holdback, says in (("kept", "3%", "Stable keeps 3 % in the bake"),
+                                 ("given_away", "0%", "At 100 % nothing is left to compare with (holdback 0): only the ceilings watch "
+                                                      "(refusal at 15 %)")):
+        service(world.client(), name, policy={"plan": serin.QUICK_PLAN, "holdback": holdback})
+        first = client.post(f"/v1/services/{name}/rollouts", {"release": "v1", "allow_no_gateway": True})["id"]
+        wait_for("baking", lambda: client.get(f"/v1/rollouts/{first}")["phase"] == "baking")
+        watch = client.get(f"/v1/rollouts/{first}/explain")["watch"]
+        assert not watch["compares"] and "no stable release to compare with: only the ceilings watch" in watch["says"]
+        client.post(f"/v1/rollouts/{first}/promote", {"full": True})
+        second = start(client, name, allow_no_gateway=True)
+        wait_for("progressing", lambda: client.get(f"/v1/rollouts/{second}")["phase"] == "progressing")
+        watch = client.get(f"/v1/rollouts/{second}/explain")["watch"]
+        assert watch["compares"] and says in watch["says"], watch
+        client.post(f"/v1/rollouts/{second}/abort")
+
+
 def test_refusing_canary_is_rolled_back_and_quarantined(fast):
     client = fast.client()
     service(client, "refusing", releases=("v1", "v2", "v3"))
