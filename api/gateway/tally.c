@@ -1,59 +1,106 @@
-/* Reading a batch of outcomes and admissions, and counting it. */
+/* Reading a batch of outcomes and admissions, and counting it. A plain batch is read by tally_scan(); here is
+   what reads all others, and says what is wrong with them. */
 #include "gateway/tally.h"
 
 #include "base/json.h"
-#include "gateway/outcome.h"
+#include "gateway/tally_items.h"
+#include "gateway/tally_scan.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { ITEMS_MAX = 10000, COUNT_MAX = 1000000, POINTER_MAX = 48 };
-static const int64_t CLOCK_MAX_MS = 9007199254740991;
+enum { POINTER_MAX = 48 };
 
-#define NUMBER_MAX 9007199254740991 /* 2^53 - 1 */
-#define SCORE_MAX  1000000.0
-
-/* The release, or NULL after it was put on the list of rejected ones. */
-static const char *known_release(struct tally *tally, const struct rules *rules, const char *release,
-                                 const char *pointer)
+static enum status no_memory(struct fault *fault)
 {
-    if (rules_has_release(rules, release))
-        return release;
+    return fault_set(fault, STATUS_NO_MEMORY, "Out of memory");
+}
+
+/* --- counting what was read
+ * --------------------------------------------------------------------------------------- */
+
+/* False after it was put on the list of rejected ones. */
+static bool known_release(struct tally *tally, const struct tally_setting *setting, size_t index,
+                          const char *release)
+{
+    if (rules_has_release(setting->rules, release))
+        return true;
     if (tally->listed < TALLY_REJECTED_MAX) {
         struct tally_rejected *rejected = &tally->first[tally->listed++];
-        snprintf(rejected->pointer, sizeof rejected->pointer, "%s/release", pointer);
+        snprintf(rejected->pointer, sizeof rejected->pointer, "/%s/%zu/release", setting->array, index);
         snprintf(rejected->release, sizeof rejected->release, "%s", release);
     }
     tally->rejected++;
-    return NULL;
+    return false;
+}
+
+static struct counts_entry *entry_of(struct tally *tally, const struct tally_setting *setting,
+                                     const char *release, const char *stratum, int64_t age_ms)
+{
+    return counts_delta_entry(tally->delta, release, rules_stratum(setting->rules, stratum),
+                              outcome_bucket(setting->now, age_ms));
+}
+
+enum status tally_count_admission(struct tally *tally, const struct tally_setting *setting, size_t index,
+                                  const struct admission *admission)
+{
+    if (!known_release(tally, setting, index, admission->release))
+        return STATUS_OK;
+    struct counts_entry *entry =
+        entry_of(tally, setting, admission->release, admission->stratum, admission->age_ms);
+    if (entry == NULL)
+        return STATUS_NO_MEMORY;
+    entry->admissions += admission->count;
+    tally->accepted++;
+    return STATUS_OK;
+}
+
+enum status tally_count_outcome(struct tally *tally, const struct tally_setting *setting, size_t index,
+                                struct outcome *outcome, bool rescued)
+{
+    if (!known_release(tally, setting, index, outcome->release))
+        return STATUS_OK;
+    outcome_judge(outcome, setting->rules);
+    if (rescued) /* whoever answered instead: the assigned release did not (law 12) */
+        outcome->sli[SLI_ERROR] = OUTCOME_BAD;
+    struct counts_entry *entry =
+        entry_of(tally, setting, outcome->release, outcome->stratum, outcome->age_ms);
+    if (entry == NULL)
+        return STATUS_NO_MEMORY;
+    outcome_count(outcome, setting->rules, tally->lag_ms, entry);
+    tally->accepted++;
+    return STATUS_OK;
+}
+
+struct wall_time tally_place(struct tally *tally, struct clocks *clocks, const char *gateway,
+                             int64_t clock_ms, struct wall_time now)
+{
+    if (clocks == NULL)
+        return now;
+    struct wall_time made = clocks_place(clocks, gateway, clock_ms, now);
+    tally->lag_ms = (now.us - made.us) / 1000;
+    return made;
 }
 
 /* --- admissions
  * --------------------------------------------------------------------------------------------------- */
 
-static enum status read_admission(struct json_object *item, const char *pointer, const struct rules *rules,
-                                  struct wall_time now, struct tally *tally, struct fault *fault)
+static enum status read_admission(struct json_object *item, const char *pointer, size_t index,
+                                  const struct tally_setting *setting, struct tally *tally,
+                                  struct fault *fault)
 {
     struct json_fields fields;
-    const char *release = NULL;
-    const char *stratum = "";
-    int64_t count = 0, age_ms = 0;
+    struct admission admission = {.release = NULL, .stratum = ""};
     json_fields_open(&fields, item, pointer, fault);
-    json_fields_name(&fields, "release", JSON_REQUIRED, &release);
-    json_fields_name(&fields, "stratum", JSON_OPTIONAL, &stratum);
-    json_fields_integer(&fields, "count", JSON_REQUIRED, 1, COUNT_MAX, &count);
-    json_fields_integer(&fields, "age_ms", JSON_REQUIRED, 0, OUTCOME_AGE_MAX_MS, &age_ms);
+    json_fields_name(&fields, "release", JSON_REQUIRED, &admission.release);
+    json_fields_name(&fields, "stratum", JSON_OPTIONAL, &admission.stratum);
+    json_fields_integer(&fields, "count", JSON_REQUIRED, 1, TALLY_COUNT_MAX, &admission.count);
+    json_fields_integer(&fields, "age_ms", JSON_REQUIRED, 0, OUTCOME_AGE_MAX_MS, &admission.age_ms);
     enum status status = json_fields_close(&fields);
-    if (status != STATUS_OK || known_release(tally, rules, release, pointer) == NULL)
-        return status;
-    struct counts_entry *entry =
-        counts_delta_entry(tally->delta, release, rules_stratum(rules, stratum), outcome_bucket(now, age_ms));
-    if (entry == NULL)
-        return fault_set(fault, STATUS_NO_MEMORY, "Out of memory");
-    entry->admissions += count;
-    tally->accepted++;
-    return STATUS_OK;
+    if (status == STATUS_OK && tally_count_admission(tally, setting, index, &admission) != STATUS_OK)
+        status = no_memory(fault);
+    return status;
 }
 
 /* --- outcomes
@@ -79,7 +126,7 @@ static int64_t read_amount(struct json_fields *fields, const char *name, enum co
                            struct outcome *outcome)
 {
     int64_t amount = -1;
-    if (json_fields_integer(fields, name, JSON_OPTIONAL, 0, NUMBER_MAX, &amount)) {
+    if (json_fields_integer(fields, name, JSON_OPTIONAL, 0, TALLY_NUMBER_MAX, &amount)) {
         outcome->has[sum] = true;
         outcome->value[sum] = (double)amount;
     }
@@ -101,7 +148,7 @@ static enum status read_fields(struct json_object *item, const char *pointer, st
     read_amount(&fields, "input_tokens", SUM_INPUT_TOKENS, outcome);
     read_amount(&fields, "output_tokens", SUM_OUTPUT_TOKENS, outcome);
     read_amount(&fields, "cost_micros", SUM_COST_MICROS, outcome);
-    if (json_fields_number(&fields, "score", JSON_OPTIONAL, -SCORE_MAX, SCORE_MAX,
+    if (json_fields_number(&fields, "score", JSON_OPTIONAL, -TALLY_SCORE_MAX, TALLY_SCORE_MAX,
                            &outcome->value[SUM_SCORE]))
         outcome->has[SUM_SCORE] = true;
     json_fields_bool(&fields, "rescued", JSON_OPTIONAL, rescued);
@@ -109,44 +156,34 @@ static enum status read_fields(struct json_object *item, const char *pointer, st
     return status != STATUS_OK ? status : slis;
 }
 
-static enum status read_outcome(struct json_object *item, const char *pointer, const struct rules *rules,
-                                struct wall_time now, struct tally *tally, struct fault *fault)
+static enum status read_outcome(struct json_object *item, const char *pointer, size_t index,
+                                const struct tally_setting *setting, struct tally *tally, struct fault *fault)
 {
     struct outcome outcome;
     bool rescued = false;
     enum status status = read_fields(item, pointer, &outcome, &rescued, fault);
-    if (status != STATUS_OK || known_release(tally, rules, outcome.release, pointer) == NULL)
-        return status;
-    outcome_judge(&outcome, rules);
-    if (rescued) /* whoever answered instead: the assigned release did not (law 12) */
-        outcome.sli[SLI_ERROR] = OUTCOME_BAD;
-    struct counts_entry *entry =
-        counts_delta_entry(tally->delta, outcome.release, rules_stratum(rules, outcome.stratum),
-                           outcome_bucket(now, outcome.age_ms));
-    if (entry == NULL)
-        return fault_set(fault, STATUS_NO_MEMORY, "Out of memory");
-    outcome_count(&outcome, rules, tally->lag_ms, entry);
-    tally->accepted++;
-    return STATUS_OK;
+    if (status == STATUS_OK && tally_count_outcome(tally, setting, index, &outcome, rescued) != STATUS_OK)
+        status = no_memory(fault);
+    return status;
 }
 
 /* --- the batch
  * ---------------------------------------------------------------------------------------------------- */
 
-typedef enum status (*read_item)(struct json_object *item, const char *pointer, const struct rules *rules,
-                                 struct wall_time now, struct tally *tally, struct fault *fault);
+typedef enum status (*read_item)(struct json_object *item, const char *pointer, size_t index,
+                                 const struct tally_setting *setting, struct tally *tally,
+                                 struct fault *fault);
 
 /* Reads on after an item that breaks the schema, so that the sender sees more than the first. */
-static enum status read_items(struct json_object *array, const char *name, read_item read,
-                              const struct rules *rules, struct wall_time now, struct tally *tally,
-                              struct fault *fault)
+static enum status read_items(struct json_object *array, read_item read, const struct tally_setting *setting,
+                              struct tally *tally, struct fault *fault)
 {
     char pointer[POINTER_MAX];
     enum status result = STATUS_OK;
     size_t length = array != NULL ? json_object_array_length(array) : 0;
     for (size_t i = 0; i < length && fault->errors < FAULT_ERRORS_MAX; i++) {
-        snprintf(pointer, sizeof pointer, "/%s/%zu", name, i);
-        enum status status = read(json_object_array_get_idx(array, i), pointer, rules, now, tally, fault);
+        snprintf(pointer, sizeof pointer, "/%s/%zu", setting->array, i);
+        enum status status = read(json_object_array_get_idx(array, i), pointer, i, setting, tally, fault);
         if (status != STATUS_OK)
             result = status;
         if (status == STATUS_NO_MEMORY)
@@ -165,9 +202,9 @@ static enum status read_batch(struct json_object *batch, const struct snapshot *
     const char *service = NULL;
     json_fields_open(&fields, batch, "", fault);
     json_fields_name(&fields, "service", JSON_REQUIRED, &service);
-    bool timed = json_fields_integer(&fields, "clock_ms", JSON_OPTIONAL, 0, CLOCK_MAX_MS, &clock_ms);
-    json_fields_array(&fields, "admissions", JSON_OPTIONAL, 0, ITEMS_MAX, &admissions);
-    json_fields_array(&fields, "outcomes", JSON_OPTIONAL, 0, ITEMS_MAX, &outcomes);
+    bool timed = json_fields_integer(&fields, "clock_ms", JSON_OPTIONAL, 0, TALLY_NUMBER_MAX, &clock_ms);
+    json_fields_array(&fields, "admissions", JSON_OPTIONAL, 0, TALLY_ITEMS_MAX, &admissions);
+    json_fields_array(&fields, "outcomes", JSON_OPTIONAL, 0, TALLY_ITEMS_MAX, &outcomes);
     enum status status = json_fields_close(&fields);
     if (status != STATUS_OK)
         return status;
@@ -177,24 +214,23 @@ static enum status read_batch(struct json_object *batch, const struct snapshot *
         fault_next(fault, "Look at the names with GET /v1/services on the control port.");
         return STATUS_NOT_FOUND;
     }
-    if (timed && clocks != NULL) {
-        struct wall_time made = clocks_place(clocks, gateway, clock_ms, now);
-        out->lag_ms = (now.us - made.us) / 1000;
-        now = made;
-    }
+    struct tally_setting setting = {&view->rules, now, "admissions"};
+    if (timed)
+        setting.now = tally_place(out, clocks, gateway, clock_ms, now);
     out->delta = counts_delta_new(gateway, key, service);
     if (out->delta == NULL)
-        return fault_set(fault, STATUS_NO_MEMORY, "Out of memory");
-    enum status first = read_items(admissions, "admissions", read_admission, &view->rules, now, out, fault);
+        return no_memory(fault);
+    enum status first = read_items(admissions, read_admission, &setting, out, fault);
     if (first == STATUS_NO_MEMORY)
         return first;
-    enum status second = read_items(outcomes, "outcomes", read_outcome, &view->rules, now, out, fault);
+    setting.array = "outcomes";
+    enum status second = read_items(outcomes, read_outcome, &setting, out, fault);
     return first != STATUS_OK ? first : second;
 }
 
-enum status tally_read(const char *body, size_t length, const struct snapshot *snapshot, struct wall_time now,
-                       struct clocks *clocks, const char *gateway, const char *key, struct tally *out,
-                       struct fault *fault)
+enum status tally_read_any(const char *body, size_t length, const struct snapshot *snapshot,
+                           struct wall_time now, struct clocks *clocks, const char *gateway, const char *key,
+                           struct tally *out, struct fault *fault)
 {
     struct json_object *batch = NULL;
     memset(out, 0, sizeof *out);
@@ -205,6 +241,16 @@ enum status tally_read(const char *body, size_t length, const struct snapshot *s
     if (status != STATUS_OK)
         tally_free(out);
     return status;
+}
+
+enum status tally_read(const char *body, size_t length, const struct snapshot *snapshot, struct wall_time now,
+                       struct clocks *clocks, const char *gateway, const char *key, struct tally *out,
+                       struct fault *fault)
+{
+    memset(out, 0, sizeof *out);
+    if (tally_scan(body, length, snapshot, now, clocks, gateway, key, out))
+        return STATUS_OK;
+    return tally_read_any(body, length, snapshot, now, clocks, gateway, key, out, fault);
 }
 
 void tally_free(struct tally *tally)

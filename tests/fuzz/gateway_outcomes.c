@@ -1,11 +1,14 @@
 // SEES: gateway sources http store spec decision base
-/* Any body of POST /v1/outcomes is refused or counted, and what is counted adds up. */
+/* Any body of POST /v1/outcomes is refused or counted, what is counted adds up, and the reader of plain
+   batches counts what the reader of all batches counts. */
 #include "base/digest.h"
-#include "gateway/tally.h"
+#include "gateway/tally_items.h"
+#include "gateway/tally_scan.h"
 
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -48,6 +51,30 @@ static void check(const struct tally *tally)
         abort();
 }
 
+/* What tally_scan() takes, tally_read_any() takes too, with the same counts. */
+static void compare(const uint8_t *data, size_t size, const struct snapshot *snapshot, struct wall_time now)
+{
+    static struct tally scanned, read;
+    static struct clocks *clocks;
+    struct fault fault = {.status = STATUS_OK};
+    if (clocks == NULL)
+        clocks = clocks_new();
+    memset(&scanned, 0, sizeof scanned);
+    if (!tally_scan((const char *)data, size, snapshot, now, clocks, "gw", "key", &scanned))
+        return;
+    if (tally_read_any((const char *)data, size, snapshot, now, clocks, "gw", "key", &read, &fault) !=
+            STATUS_OK ||
+        scanned.accepted != read.accepted || scanned.rejected != read.rejected ||
+        scanned.lag_ms != read.lag_ms || scanned.listed != read.listed ||
+        memcmp(scanned.first, read.first, sizeof read.first) != 0 ||
+        scanned.delta->entries != read.delta->entries ||
+        (read.delta->entries > 0 && memcmp(scanned.delta->entry, read.delta->entry,
+                                           read.delta->entries * sizeof *read.delta->entry) != 0))
+        abort();
+    tally_free(&scanned);
+    tally_free(&read);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct snapshot *snapshot;
@@ -57,6 +84,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct text result;
     if (snapshot == NULL)
         snapshot = make();
+    compare(data, size, snapshot, now);
     if (tally_read((const char *)data, size, snapshot, now, NULL, "gw", "key", &tally, &fault) != STATUS_OK) {
         if (fault.status == STATUS_OK || tally.delta != NULL)
             abort();
