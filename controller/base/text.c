@@ -83,6 +83,21 @@ void text_putc(struct text *text, char c)
     text_add(text, &c, 1);
 }
 
+void text_integer(struct text *text, int64_t value)
+{
+    char digits[20];
+    size_t at = sizeof digits;
+    uint64_t left = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+    do {
+        digits[--at] = (char)('0' + left % 10);
+        left /= 10;
+    } while (left > 0);
+    if (value < 0) {
+        digits[--at] = '-';
+    }
+    text_add(text, digits + at, sizeof digits - at);
+}
+
 void text_printf(struct text *text, const char *format, ...)
 {
     va_list arguments, again;

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct text {
     char *data; /* owned; NULL while empty */
@@ -24,6 +25,8 @@ void text_clear(struct text *text);
 void text_add(struct text *text, const char *data, size_t length);
 void text_puts(struct text *text, const char *string);
 void text_putc(struct text *text, char c);
+/* In decimal: what printf would write, at a tenth of its price. */
+void text_integer(struct text *text, int64_t value);
 void text_printf(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Content as a C string ("" while empty); lent until the next change. */
 const char *text_get(const struct text *text);

@@ -5,10 +5,12 @@
 
 #include "observations.sql.h"
 
-#include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 enum { COLUMNS = 14, COLUMN_MAX = 8 << 20 };
+
+#define EXACT_MAX 9007199254740992.0 /* below it a whole double is an integer */
 
 /* Opens an array, or goes on to its next element. */
 static void next_element(struct text *array)
@@ -32,23 +34,31 @@ static void put_element(struct text *array, const char *value)
 static void put_integer(struct text *array, int64_t value)
 {
     next_element(array);
-    text_printf(array, "%" PRId64, value);
+    text_integer(array, value);
 }
 
 /* An array as an element: quoted, since unnest() would flatten two dimensions into one. */
 static void put_integers(struct text *array, const int64_t *values, size_t count)
 {
     next_element(array);
-    for (size_t i = 0; i < count; i++)
-        text_printf(array, "%s%" PRId64, i == 0 ? "\"{" : ",", values[i]);
+    for (size_t i = 0; i < count; i++) {
+        text_puts(array, i == 0 ? "\"{" : ",");
+        text_integer(array, values[i]);
+    }
     text_puts(array, "}\"");
 }
 
 static void put_numbers(struct text *array, const double *values, size_t count)
 {
     next_element(array);
-    for (size_t i = 0; i < count; i++)
-        text_printf(array, "%s%.17g", i == 0 ? "\"{" : ",", values[i]);
+    for (size_t i = 0; i < count; i++) {
+        double value = values[i];
+        text_puts(array, i == 0 ? "\"{" : ",");
+        if (fabs(value) < EXACT_MAX && value == floor(value)) /* as good as always */
+            text_integer(array, (int64_t)value);
+        else
+            text_printf(array, "%.17g", value);
+    }
     text_puts(array, "}\"");
 }
 

@@ -3,6 +3,7 @@
 
 #include <criterion/criterion.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -66,6 +67,21 @@ Test(base_text, printf_short_long_and_too_long)
     text_printf(&text, "%s%s", wide, wide);
     cr_assert_eq(text_status(&text), STATUS_TOO_LARGE);
     text_free(&text);
+}
+
+Test(base_text, an_integer_is_written_as_printf_does)
+{
+    static const int64_t values[] = {0, 1, -1, 9, 10, -10, 1234567890, INT64_MAX, INT64_MIN, INT64_MIN + 1};
+    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
+        char expected[32];
+        struct text text;
+        text_init(&text, 64);
+        text_puts(&text, "n=");
+        text_integer(&text, values[i]);
+        snprintf(expected, sizeof expected, "n=%lld", (long long)values[i]);
+        cr_assert_str_eq(text_get(&text), expected);
+        text_free(&text);
+    }
 }
 
 Test(base_text, take_gives_the_memory_away)
