@@ -10,7 +10,7 @@ SECONDS = 20
 def run():
     table = measure.Table("idle", "resident, MiB", "CPU, ms a second", "wake-ups a second").head()
     for services in (1, 1000):
-        made = world.World(services=services)
+        made = world.World(services=services, SERIN_TICK_MS=1000, SERIN_SETTLE_MS=3000)  # the defaults
         time.sleep(3)
         cpu, woken = measure.cpu_s(made.pid), measure.wakeups(made.pid)
         time.sleep(SECONDS)

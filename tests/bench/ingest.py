@@ -11,7 +11,7 @@ import bodies
 import measure
 import world
 
-POSTERS, ROUNDS = 4, 8  # connections; how often each run sends all batches
+POSTERS, ROUNDS = 16, 8  # connections; how often each run sends all batches
 
 
 class Traffic:

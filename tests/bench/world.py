@@ -42,8 +42,8 @@ INSERT INTO routes (service, epoch, stable, canary, canary_weight, written_at)
   SELECT name, 1, 'v1', 'v2', 500, serin_now() FROM services s WHERE name LIKE 'svc-%'
   AND NOT EXISTS (SELECT FROM routes r WHERE r.service = s.name);
 UPDATE route_rev SET rev = rev + 1;
-INSERT INTO route_state (service, epoch, rev, valid_until)
-  SELECT r.service, 1, (SELECT rev FROM route_rev), serin_now() + interval '1 day' FROM routes r
+INSERT INTO route_state (service, epoch, rev, valid_until, applied_at)
+  SELECT r.service, 1, (SELECT rev FROM route_rev), serin_now() + interval '1 day', serin_now() FROM routes r
   WHERE r.service LIKE 'svc-%' ON CONFLICT DO NOTHING;
 """
 
