@@ -330,9 +330,10 @@ static bool skip_array(struct scan *scan, struct scan *array)
     for (; scan->at < scan->end; scan->at++) {
         char c = *scan->at;
         if (c == '"') {
-            scan->at = memchr(scan->at + 1, '"', (size_t)(scan->end - scan->at - 1));
-            if (scan->at == NULL || scan->at[-1] == '\\')
+            const char *close = memchr(scan->at + 1, '"', (size_t)(scan->end - scan->at - 1));
+            if (close == NULL || close[-1] == '\\')
                 return false;
+            scan->at = close;
         } else if (c == '[' || c == '{') {
             depth++;
         } else if ((c == ']' || c == '}') && --depth == 0) {
