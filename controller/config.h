@@ -24,7 +24,9 @@
       "attribute of spans or resources that names the service, before service.name")                         \
     X(otlp_release, "SERIN_OTLP_RELEASE", "serin.release",                                                   \
       "attribute that names the release, after feature_flag.result.variant and before service.version")      \
-    X(otlp_stratum, "SERIN_OTLP_STRATUM", "serin.stratum", "attribute that names the stratum")
+    X(otlp_stratum, "SERIN_OTLP_STRATUM", "serin.stratum", "attribute that names the stratum")               \
+    X(otlp_counters, "SERIN_OTLP_COUNTERS", "",                                                              \
+      "OTLP counters beside the GenAI metrics: requests=NAME, and SLI=NAME of bad ones, by commas")
 
 #define CONFIG_INTEGER_TABLE(X)                                                                              \
     X(database_connections, "SERIN_DATABASE_CONNECTIONS", 16, 2, 200, "connections to Postgres at most")     \
@@ -36,7 +38,8 @@
     X(tick_ms, "SERIN_TICK_MS", 1000, 50, 60000, "milliseconds between two turns of the loop")               \
     X(tick_threads, "SERIN_TICK_THREADS", 4, 1, 16, "rollouts worked on at the same time")                   \
     X(settle_ms, "SERIN_SETTLE_MS", 3000, 100, 60000,                                                        \
-      "milliseconds after which a batch that was received is surely committed or refused (at least 3000 in production)") \
+      "milliseconds after which a batch that was received is surely committed or refused (at least 3000 in " \
+      "production)")                                                                                         \
     X(claim_s, "SERIN_CLAIM_S", 15, 2, 600, "seconds after which another replica takes over a rollout")      \
     X(canary_lease_s, "SERIN_CANARY_LEASE_S", 900, 10, 86400,                                                \
       "seconds that gateways may give a canary its weight without hearing from Serin")                       \

@@ -267,7 +267,8 @@ static enum status start_ports(struct serind *serind, struct fault *fault)
                                       .connections = (size_t)config->gateway_connections,
                                       .otlp_service = config->otlp_service,
                                       .otlp_release = config->otlp_release,
-                                      .otlp_stratum = config->otlp_stratum};
+                                      .otlp_stratum = config->otlp_stratum,
+                                      .otlp_counters = config->otlp_counters};
     enum status status = counts_start(&counts, &serind->counts, fault);
     gateway.counts = serind->counts;
     if (status == STATUS_OK)

@@ -184,7 +184,8 @@ static enum status name_attributes(struct gateway *gateway, const struct gateway
     if (copy_name(names->service, sizeof names->service, options->otlp_service, "serin.service") &&
         copy_name(names->release, sizeof names->release, options->otlp_release, "serin.release") &&
         copy_name(names->stratum, sizeof names->stratum, options->otlp_stratum, "serin.stratum"))
-        return STATUS_OK;
+        return genai_counters_read(options->otlp_counters != NULL ? options->otlp_counters : "",
+                                   &gateway->otlp_counters, fault);
     fault_set(fault, STATUS_INVALID, "The name of an attribute of spans is empty or longer than 127 bytes");
     fault_next(fault, "Look at SERIN_OTLP_SERVICE, SERIN_OTLP_RELEASE and SERIN_OTLP_STRATUM.");
     return STATUS_INVALID;

@@ -22,6 +22,7 @@ struct gateway_options {
     /* Attributes of spans that name service, release and stratum; NULL = serin.service, serin.release,
        serin.stratum. Copied */
     const char *otlp_service, *otlp_release, *otlp_stratum;
+    const char *otlp_counters; /* as genai_counters_read() reads it; NULL = none */
 };
 
 struct gateway;

@@ -15,8 +15,9 @@ enum { TEXT_MAX = 16 << 20 };
 const unsigned metric_code[METRIC_CODES] = {200, 304, 400, 401, 403, 404, 405, 412,
                                             413, 415, 422, 429, 500, 503, 504, 0};
 
-static const char *const path_names[METRIC_PATHS] = {"routes", "ofrep",  "outcomes", "content", "traces",
-                                                     "livez",  "readyz", "metrics",  "other"};
+static const char *const path_names[METRIC_PATHS] = {"routes", "ofrep",        "outcomes", "content",
+                                                     "traces", "otlp_metrics", "logs",     "livez",
+                                                     "readyz", "metrics",      "other"};
 
 void metric_request(struct metric_thread *metrics, enum metric_path path, unsigned code)
 {

@@ -13,6 +13,8 @@ enum metric_path {
     METRIC_OUTCOMES,
     METRIC_CONTENT,
     METRIC_TRACES,
+    METRIC_POINTS, /* OTLP's metrics */
+    METRIC_LOGS,
     METRIC_LIVEZ,
     METRIC_READYZ,
     METRIC_METRICS,
@@ -30,6 +32,7 @@ struct metric_thread {
 
 struct metric_shared {
     atomic_llong outcomes_accepted, outcomes_rejected; /* items */
+    atomic_llong otlp_said_us;                         /* when the log last said what OTLP sends in vain */
 };
 
 void metric_request(struct metric_thread *metrics, enum metric_path path, unsigned code);

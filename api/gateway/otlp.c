@@ -1,19 +1,31 @@
-/* POST /v1/traces: unpack and decode (here, or in a lane when it is long), hand over to the group commit, a
-   part for each service, answer when all have ended. */
+/* POST /v1/traces, /v1/metrics and /v1/logs: unpack and decode (here, or in a lane when it is long), hand
+   over to the group commit, a part for each service, answer when all have ended. */
 #include "base/gunzip.h"
+#include "base/log.h"
 #include "gateway/answer.h"
 #include "gateway/otlp_answer.h"
-#include "gateway/spans.h"
+#include "gateway/otlp_counts.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+/* What is different between the three. */
+struct otlp_signal {
+    const char *plural;   /* in texts */
+    const char *rejected; /* name of the field of the partial success */
+    otlp_count read;
+};
+static const struct otlp_signal signal_spans = {"spans", "rejectedSpans", spans_read};
+static const struct otlp_signal signal_points = {"data points", "rejectedDataPoints", points_read};
+static const struct otlp_signal signal_records = {"log records", "rejectedLogRecords", events_read};
+
 enum {
     DECODE_HERE_MAX = 64 << 10, /* about 1 ms */
     UNPACKED_MAX = 8 << 20,
-    RESULT_MAX = 4096
+    RESULT_MAX = 4096,
+    SAID_AGAIN_US = 60000000 /* what was not counted is logged once in this time */
 };
 
 struct otlp_job;
@@ -28,20 +40,21 @@ struct otlp_job {
     struct snapshot *snapshot; /* owned reference */
     char gateway[NAME_MAX_LENGTH + 1];
     bool protobuf, gzip;
-    struct spans_setting setting;
-    struct spans spans;
-    struct otlp_commit commit[SPANS_SERVICES_MAX];
+    const struct otlp_signal *signal;
+    struct otlp_setting setting;
+    struct otlp_counts counted;
+    struct otlp_commit commit[OTLP_SERVICES_MAX];
     atomic_int waiting; /* parts that are not committed yet, and one for whoever hands them over */
     atomic_bool unknown, full;
     struct fault fault; /* status OK: none */
 };
 
-void traces_forget(struct request *request)
+void otlp_forget(struct request *request)
 {
     struct otlp_job *job = request->otlp;
     if (job == NULL)
         return;
-    spans_free(&job->spans);
+    otlp_counts_free(&job->counted);
     snapshot_unref(job->snapshot);
     free(job);
     request->otlp = NULL;
@@ -115,12 +128,12 @@ static void on_done(void *argument, enum counts_result result)
 /* The connection is suspended: ends with a letter, sooner or later. */
 static void submit(struct otlp_job *job)
 {
-    struct spans *spans = &job->spans;
-    atomic_store(&job->waiting, (int)spans->parts + 1);
-    for (size_t i = 0; i < spans->parts; i++) {
-        struct counts_delta *delta = spans->part[i].delta;
-        job->commit[i] = (struct otlp_commit){.job = job, .accepted = spans->part[i].accepted};
-        spans->part[i].delta = NULL;
+    struct otlp_counts *counted = &job->counted;
+    atomic_store(&job->waiting, (int)counted->parts + 1);
+    for (size_t i = 0; i < counted->parts; i++) {
+        struct counts_delta *delta = counted->part[i].delta;
+        job->commit[i] = (struct otlp_commit){.job = job, .accepted = counted->part[i].accepted};
+        counted->part[i].delta = NULL;
         if (counts_submit(job->request->thread->gateway->counts, delta, on_done, &job->commit[i]) ==
             STATUS_OK)
             continue;
@@ -141,8 +154,8 @@ static void decode(struct otlp_job *job)
         body = &unpacked;
     }
     if (status == STATUS_OK)
-        status =
-            spans_read(&job->setting, job->protobuf, text_get(body), body->length, &job->spans, &job->fault);
+        status = job->signal->read(&job->setting, job->protobuf, text_get(body), body->length, &job->counted,
+                                   &job->fault);
     if (status == STATUS_OK)
         job->fault.status = STATUS_OK;
     text_free(&unpacked);
@@ -159,23 +172,46 @@ static void decode_in_lane(void *argument)
         finish(job);
 }
 
+/* For whoever runs this server, as the sender reads only his own log. Now and then, not each time. */
+static void log_reason(const struct request *request, const struct otlp_job *job)
+{
+    struct metric_shared *metrics = &request->thread->gateway->metrics;
+    long long now_us = clock_mono().us, last_us = atomic_load(&metrics->otlp_said_us);
+    if ((last_us != 0 && now_us - last_us < SAID_AGAIN_US) ||
+        !atomic_compare_exchange_strong(&metrics->otlp_said_us, &last_us, now_us))
+        return;
+    log_event(LOG_WARN, "gateway", "some of what OTLP sends is not counted", "path", request->path->prefix,
+              "gateway", job->gateway, "reason", job->counted.reason, NULL);
+}
+
+static enum status not_kept(struct otlp_job *job, const char *format, const char *next)
+{
+    fault_set(&job->fault, STATUS_UNAVAILABLE, format, job->signal->plural);
+    fault_next(&job->fault, next, job->signal->plural);
+    return STATUS_UNAVAILABLE;
+}
+
 static enum MHD_Result answer(struct request *request, struct otlp_job *job)
 {
     struct text body;
     if (job->fault.status == STATUS_OK && atomic_load(&job->unknown))
-        refuse(&job->fault, STATUS_UNAVAILABLE,
-               "The spans could not be committed in time; whether they were kept is not known",
-               "Send the same spans again in a second: what was kept does not count twice.");
+        not_kept(job, "The %s could not be committed in time; whether they were kept is not known",
+                 "Send the same %s again in a second: what was kept does not count twice.");
     if (job->fault.status == STATUS_OK && atomic_load(&job->full))
-        refuse(&job->fault, STATUS_UNAVAILABLE,
-               "More batches are waiting to be committed than there is room for",
-               "Send the same spans again in a second.");
+        not_kept(job, "More batches of %s are waiting to be committed than there is room for",
+                 "Send the same %s again in a second.");
     if (job->fault.status != STATUS_OK)
         return answer_problem(request, &job->fault);
     text_init(&body, RESULT_MAX);
-    const char *type = otlp_put_result(job->protobuf, job->spans.rejected, job->spans.reason, &body);
-    atomic_fetch_add_explicit(&request->thread->gateway->metrics.outcomes_rejected, job->spans.rejected,
+    const struct otlp_result result = {.rejected = job->counted.rejected,
+                                       .reason = job->counted.reason,
+                                       .field = job->signal->rejected,
+                                       .plural = job->signal->plural};
+    const char *type = otlp_put_result(job->protobuf, &result, &body);
+    atomic_fetch_add_explicit(&request->thread->gateway->metrics.outcomes_rejected, job->counted.rejected,
                               memory_order_relaxed);
+    if (job->counted.reason[0] != '\0')
+        log_reason(request, job);
     return answer_body(request, MHD_HTTP_OK, type, &body);
 }
 
@@ -199,14 +235,15 @@ static enum MHD_Result begin(struct request *request, struct otlp_job *job)
     if (request->thread->snapshot->restored || !set_times(gateway, request, job))
         return answer_refusal(request, STATUS_UNAVAILABLE,
                               "The database has not been reached since the start",
-                              "Send the same spans again in a second.");
+                              "Send the same again in a second.");
     job->snapshot = snapshot_ref(request->thread->snapshot);
     job->setting.snapshot = job->snapshot;
     job->setting.names = &gateway->otlp_names;
+    job->setting.counters = &gateway->otlp_counters;
     job->setting.gateway = job->gateway;
     if (request->body.length <= DECODE_HERE_MAX && !job->gzip) {
         decode(job);
-        if (job->fault.status != STATUS_OK || job->spans.parts == 0)
+        if (job->fault.status != STATUS_OK || job->counted.parts == 0)
             return answer(request, job);
         request_suspend_for_job(request);
         submit(job);
@@ -215,13 +252,13 @@ static enum MHD_Result begin(struct request *request, struct otlp_job *job)
     request_suspend_for_job(request);
     if (lane_submit(gateway->decode, decode_in_lane, job) != STATUS_OK) {
         refuse(&job->fault, STATUS_UNAVAILABLE, "More batches are waiting to be read than there is room for",
-               "Send the same spans again in a second.");
+               "Send the same again in a second.");
         finish(job);
     }
     return MHD_YES;
 }
 
-enum MHD_Result traces_answer(struct request *request)
+static enum MHD_Result take(struct request *request, const struct otlp_signal *signal)
 {
     struct fault fault = {.status = STATUS_OK};
     if (request->otlp != NULL)
@@ -231,7 +268,23 @@ enum MHD_Result traces_answer(struct request *request)
         return MHD_NO;
     request->otlp = job;
     job->request = request;
+    job->signal = signal;
     if (read_headers(request, job, &fault) != STATUS_OK)
         return answer_problem(request, &fault);
     return begin(request, job);
+}
+
+enum MHD_Result traces_answer(struct request *request)
+{
+    return take(request, &signal_spans);
+}
+
+enum MHD_Result points_answer(struct request *request)
+{
+    return take(request, &signal_points);
+}
+
+enum MHD_Result events_answer(struct request *request)
+{
+    return take(request, &signal_records);
 }

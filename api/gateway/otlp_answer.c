@@ -1,4 +1,4 @@
-/* google.rpc.Status and ExportTraceServiceResponse, as protobuf and as JSON. */
+/* google.rpc.Status and the responses to exports, as protobuf and as JSON. */
 #include "gateway/otlp_answer.h"
 
 #include "base/json.h"
@@ -75,26 +75,41 @@ const char *otlp_put_fault(const struct request *request, const struct fault *fa
     return JSON;
 }
 
-const char *otlp_put_result(bool protobuf, int64_t rejected, const char *reason, struct text *out)
+static void put_partial(bool protobuf, const struct otlp_result *result, const char *message,
+                        struct text *out)
 {
-    char message[MESSAGE_MAX];
-    snprintf(message, sizeof message, "%" PRId64 " spans were not counted; the first: %s", rejected, reason);
-    if (protobuf && rejected > 0) {
-        struct text partial;
-        text_init(&partial, MESSAGE_MAX + 32);
-        text_putc(&partial, 0x08);
-        put_varint(&partial, (uint64_t)rejected);
-        put_bytes(&partial, 0x12, message, strlen(message));
-        if (text_status(&partial) == STATUS_OK)
-            put_bytes(out, 0x0a, partial.data, partial.length);
-        text_free(&partial);
-    } else if (!protobuf && rejected > 0) {
-        text_printf(out,
-                    "{\"partialSuccess\":{\"rejectedSpans\":\"%" PRId64 "\",\"errorMessage\":", rejected);
+    struct text partial;
+    if (!protobuf) {
+        text_puts(out, "{\"partialSuccess\":{");
+        if (result->rejected > 0)
+            text_printf(out, "\"%s\":\"%" PRId64 "\",", result->field, result->rejected);
+        text_puts(out, "\"errorMessage\":");
         json_put_string(out, message, strlen(message));
         text_puts(out, "}}");
-    } else if (!protobuf) {
-        text_puts(out, "{}");
+        return;
     }
+    text_init(&partial, MESSAGE_MAX + 32);
+    if (result->rejected > 0) {
+        text_putc(&partial, 0x08);
+        put_varint(&partial, (uint64_t)result->rejected);
+    }
+    put_bytes(&partial, 0x12, message, strlen(message));
+    if (text_status(&partial) == STATUS_OK)
+        put_bytes(out, 0x0a, partial.data, partial.length);
+    text_free(&partial);
+}
+
+const char *otlp_put_result(bool protobuf, const struct otlp_result *result, struct text *out)
+{
+    char message[MESSAGE_MAX];
+    if (result->rejected > 0)
+        snprintf(message, sizeof message, "%" PRId64 " %s were not counted; the first: %s", result->rejected,
+                 result->plural, result->reason);
+    else
+        snprintf(message, sizeof message, "%s", result->reason);
+    if (result->reason[0] != '\0')
+        put_partial(protobuf, result, message, out);
+    else if (!protobuf)
+        text_puts(out, "{}");
     return protobuf ? PROTOBUF : JSON;
 }

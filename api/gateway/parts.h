@@ -18,6 +18,7 @@
 #include "gateway/snapshot.h"
 #include "gateway/waiters.h"
 #include "sources/genai.h"
+#include "sources/genai_metrics.h"
 
 #include <microhttpd.h>
 #include <pthread.h>
@@ -153,6 +154,7 @@ struct gateway {
     struct database_clock clock; /* clock_lock */
     struct metric_shared metrics;
     struct genai_names otlp_names;
+    struct genai_counters otlp_counters;
     struct wall_time started;
     int listen_fd;
     char address[80];
@@ -220,7 +222,9 @@ void outcomes_forget(struct request *request);
 enum MHD_Result content_answer(struct request *request);
 void content_forget(struct request *request);
 enum MHD_Result traces_answer(struct request *request);
-void traces_forget(struct request *request);
+enum MHD_Result points_answer(struct request *request); /* OTLP's metrics */
+enum MHD_Result events_answer(struct request *request); /* OTLP's logs */
+void otlp_forget(struct request *request);
 enum MHD_Result health_live(struct request *request);
 enum MHD_Result health_ready(struct request *request);
 enum MHD_Result metrics_answer(struct request *request);

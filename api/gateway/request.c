@@ -23,7 +23,9 @@ static const struct path paths[] = {
     {"/ofrep/v1/evaluate/flags", false, true, false, METRIC_OFREP, ofrep_answer_all, NULL, false, NULL},
     {"/ofrep/v1/evaluate/flags/", true, true, false, METRIC_OFREP, ofrep_answer, NULL, false, NULL},
     {"/v1/outcomes", false, true, false, METRIC_OUTCOMES, outcomes_answer, outcomes_forget, false, NULL},
-    {"/v1/traces", false, true, false, METRIC_TRACES, traces_answer, traces_forget, true, otlp_put_fault},
+    {"/v1/traces", false, true, false, METRIC_TRACES, traces_answer, otlp_forget, true, otlp_put_fault},
+    {"/v1/metrics", false, true, false, METRIC_POINTS, points_answer, otlp_forget, true, otlp_put_fault},
+    {"/v1/logs", false, true, false, METRIC_LOGS, events_answer, otlp_forget, true, otlp_put_fault},
     {"/v1/content/", true, false, false, METRIC_CONTENT, content_answer, content_forget, false, NULL},
     {"/livez", false, false, true, METRIC_LIVEZ, health_live, NULL, false, NULL},
     {"/readyz", false, false, true, METRIC_READYZ, health_ready, NULL, false, NULL},
@@ -198,7 +200,8 @@ static enum MHD_Result begin_answer(struct request *request)
         return answer_refusal(
             request, STATUS_NOT_FOUND, "The gateway port has no such path",
             "It serves /v1/routes, /v1/routes/{service}, /ofrep/v1/evaluate/flags, /v1/outcomes, /v1/traces, "
-            "/v1/content/{digest}, /livez, /readyz and /metrics; everything else is on the control port.");
+            "/v1/metrics, /v1/logs, /v1/content/{digest}, /livez, /readyz and /metrics; everything else is "
+            "on the control port.");
     bool read = strcmp(request->method, "GET") == 0 || strcmp(request->method, "HEAD") == 0;
     if (path->body ? strcmp(request->method, "POST") != 0 : !read)
         return answer_refusal(request, STATUS_METHOD, "This path does not take this method",

@@ -121,6 +121,16 @@ static struct sli_counts count_second(const struct rollout_state *state, const s
     return counts;
 }
 
+/* Requests of a second that was counted by completion may have ended as long before as its interval is: it
+   follows a change of weight until that is over, too. */
+static int64_t interval_of(const struct cohort *rows, size_t count)
+{
+    int64_t longest = 0;
+    for (size_t row = 0; row < count; row++)
+        longest = rows[row].interval_s > longest ? rows[row].interval_s : longest;
+    return longest;
+}
+
 static enum status feed_slis(struct observe_result *result, const struct cohort *rows, size_t count,
                              int64_t second, int64_t now_s, const struct cohort_window *window,
                              struct fault *fault)
@@ -136,7 +146,9 @@ static enum status feed_slis(struct observe_result *result, const struct cohort 
         if (count == 0 && window->reported_at < second + 1 + guardrail->maturity_s)
             continue;
         struct sli_counts counts = count_second(state, rows, count, (enum sli)i);
+        result->blanking_more_s = interval_of(rows, count);
         status = ticks_give(result, (enum sli)i, (double)at, 1.0, &counts, fault);
+        result->blanking_more_s = 0;
     }
     return status;
 }
@@ -176,11 +188,15 @@ static enum status feed(struct observe_result *result, const struct cohort *coho
     return status;
 }
 
-/* Cohorts by admission once anything was admitted, else outcomes with an age. */
+/* Cohorts by admission once anything was admitted, else outcomes with an age; by completion once anything was
+   counted so, as then a change of weight shows in the counts. */
 static void note_quality(struct evidence_row *evidence, const struct cohort *cohorts, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        if (cohorts[i].admissions > 0)
+        bool completion = evidence->has_quality && evidence->quality == QUALITY_COMPLETION;
+        if (cohorts[i].interval_s > 0 || completion)
+            evidence->quality = QUALITY_COMPLETION;
+        else if (cohorts[i].admissions > 0)
             evidence->quality = QUALITY_COHORT;
         else if (!evidence->has_quality)
             evidence->quality = QUALITY_AGED;

@@ -8,6 +8,7 @@ struct observe_result {
     struct block *blocks;             /* owned */
     struct split_block *split_blocks; /* owned */
     struct observation observation;   /* borrows from the two above */
+    int64_t blanking_more_s; /* beside the policy's: how long before their second the counts may be of */
 };
 
 /* How long (real ms) a batch may take from its arrival to its commit; counts are read after that. Set once

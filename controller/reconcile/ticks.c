@@ -17,9 +17,11 @@ enum status ticks_give(struct observe_result *result, enum sli sli, double t_s, 
     struct rollout_state *state = result->state;
     struct block closed[2];
     bool draining = strcmp(state->row.rule, "step.drain") == 0;
-    int made = evidence_tick(&state->evidence.evidence, &state->spec.policy, &state->plan, sli,
-                             state->evidence.quality, t_s, dt_s, counts,
-                             policy_gives_rate(&state->spec.policy, sli), draining, closed);
+    struct policy *policy = &state->spec.policy;
+    policy->blanking_s += result->blanking_more_s;
+    int made = evidence_tick(&state->evidence.evidence, policy, &state->plan, sli, state->evidence.quality,
+                             t_s, dt_s, counts, policy_gives_rate(policy, sli), draining, closed);
+    policy->blanking_s -= result->blanking_more_s;
     result->observation.changed = true;
     if (made == 0)
         return STATUS_OK;

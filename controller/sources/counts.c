@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "sources/counts_points.h"
 #include "store/observations.h"
 
 #include <pthread.h>
@@ -103,6 +104,7 @@ static void merge(struct observation_row *into, const struct observation_row *ro
     into->admissions += row->admissions;
     into->outcomes += row->outcomes;
     into->late_outcomes += row->late_outcomes;
+    into->interval_s = into->interval_s > row->interval_s ? into->interval_s : row->interval_s;
     for (size_t i = 0; i < SLI_COUNT; i++) {
         into->n[i] += row->n[i];
         into->k[i] += row->k[i];
@@ -126,6 +128,7 @@ static struct observation_row row_of(const struct counts_delta *delta, const str
         .admissions = entry->admissions,
         .outcomes = entry->outcomes,
         .late_outcomes = entry->late_outcomes,
+        .interval_s = entry->interval_s,
     };
     memcpy(row.n, entry->n, sizeof row.n);
     memcpy(row.k, entry->k, sizeof row.k);
@@ -136,21 +139,29 @@ static struct observation_row row_of(const struct counts_delta *delta, const str
     return row;
 }
 
+static size_t put_rows(const struct counts_delta *delta, struct observation_row *out)
+{
+    size_t used = 0;
+    for (; delta != NULL; delta = delta->ended) {
+        for (size_t i = 0; i < delta->entries && out != NULL; i++)
+            out[used + i] = row_of(delta, &delta->entry[i]);
+        used += delta->entries;
+    }
+    return used;
+}
+
 static enum status add(struct db *db, struct batch **batches, size_t count, struct fault *fault)
 {
     size_t total = 0, used = 0;
     for (size_t i = 0; i < count; i++)
-        total += batches[i]->result == COUNTS_COMMITTED ? batches[i]->delta->entries : 0;
+        total += batches[i]->result == COUNTS_COMMITTED ? put_rows(batches[i]->delta, NULL) : 0;
     if (total == 0)
         return STATUS_OK;
     struct observation_row *rows = calloc(total, sizeof *rows);
     if (rows == NULL)
         return fault_set(fault, STATUS_NO_MEMORY, "Out of memory");
-    for (size_t i = 0; i < count; i++) {
-        const struct counts_delta *delta = batches[i]->delta;
-        for (size_t j = 0; j < delta->entries && batches[i]->result == COUNTS_COMMITTED; j++)
-            rows[used++] = row_of(delta, &delta->entry[j]);
-    }
+    for (size_t i = 0; i < count; i++)
+        used += batches[i]->result == COUNTS_COMMITTED ? put_rows(batches[i]->delta, rows + used) : 0;
     qsort(rows, used, sizeof *rows, by_row);
     size_t merged = 0;
     for (size_t i = 1; i < used; i++) {
@@ -165,6 +176,22 @@ static enum status add(struct db *db, struct batch **batches, size_t count, stru
         status = observations_add(db, rows + at, left < ROWS_A_STATEMENT ? left : ROWS_A_STATEMENT, fault);
     }
     free(rows);
+    return status;
+}
+
+/* Cumulative points become what they have grown by. */
+static enum status end_points(struct db *db, struct batch **batches, size_t count, struct fault *fault)
+{
+    size_t used = 0;
+    struct counts_delta **deltas = calloc(count, sizeof *deltas);
+    if (deltas == NULL)
+        return fault_set(fault, STATUS_NO_MEMORY, "Out of memory");
+    for (size_t i = 0; i < count; i++) {
+        if (batches[i]->result == COUNTS_COMMITTED && batches[i]->delta->points > 0)
+            deltas[used++] = batches[i]->delta;
+    }
+    enum status status = counts_points_end(db, deltas, used, fault);
+    free(deltas);
     return status;
 }
 
@@ -199,6 +226,8 @@ static enum status commit(struct db *db, struct batch **batches, size_t count, s
     enum status status = db_begin(db, fault);
     if (status == STATUS_OK)
         status = claim(db, batches, count, fault);
+    if (status == STATUS_OK)
+        status = end_points(db, batches, count, fault);
     if (status == STATUS_OK)
         status = add(db, batches, count, fault);
     if (status == STATUS_OK)
@@ -414,7 +443,7 @@ enum status counts_submit(struct counts_writer *counts, struct counts_delta *del
 {
     struct batch *batch = malloc(sizeof *batch);
     size_t bytes = sizeof *batch + sizeof *delta + delta->capacity * sizeof *delta->entry +
-                   delta->slots * sizeof *delta->slot;
+                   delta->slots * sizeof *delta->slot + delta->points_capacity * sizeof *delta->point;
     if (batch == NULL)
         return STATUS_UNAVAILABLE;
     *batch = (struct batch){

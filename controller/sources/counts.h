@@ -30,6 +30,42 @@ struct counts_entry {
     int64_t n[SLI_COUNT], k[SLI_COUNT], late[SLI_COUNT], absent[SLI_COUNT];
     double sums[COUNTS_SUMS];
     int64_t summed[COUNTS_SUMS];
+    int64_t interval_s; /* up to bucket_s, in which they ended; 0 = counted by admission */
+};
+
+/* How the requests of a point count. */
+enum counts_verdict {
+    COUNTS_NOTHING,
+    COUNTS_GOOD,
+    COUNTS_BAD,
+    COUNTS_ABSENT,
+    COUNTS_BAD_ALONE, /* another point says of how many */
+    COUNTS_OVER_FIRST,
+    COUNTS_OVER_SECOND /* those over a threshold are bad, the others good */
+};
+
+struct counts_effect {
+    char release[NAME_MAX_LENGTH + 1], stratum[NAME_MAX_LENGTH + 1];
+    int64_t bucket_s;
+    bool outcomes;              /* they are requests, and not only measured ones */
+    bool in_time;               /* else late in every SLI */
+    uint32_t mature;            /* bit of each SLI whose bad ones are late */
+    uint8_t verdict[SLI_COUNT]; /* enum counts_verdict */
+    int sum;                    /* enum counts_sum; -1 = none */
+    double scale;               /* of that sum */
+};
+
+enum { COUNTS_VALUES = 3 };
+/* A point of a counter or histogram that was pushed: of requests that ended between start_ns and time_ns, or,
+   if it is cumulative, since the point before, which is known where it is committed. */
+struct counts_point {
+    uint64_t target[2], series[2]; /* the process; what it counts */
+    bool cumulative;
+    int64_t start_ns, time_ns;    /* by the sender's clock */
+    int64_t shape;                /* another one begins anew */
+    int64_t value[COUNTS_VALUES]; /* requests; those over the first, over the second threshold */
+    double sum;                   /* NAN = not given */
+    struct counts_effect effect;
 };
 
 /* What one batch adds. */
@@ -41,6 +77,9 @@ struct counts_delta {
     struct counts_entry *entry; /* owned */
     size_t *slot;               /* owned: hash of (release, stratum, bucket) to entry + 1 */
     size_t slots;
+    struct counts_point *point; /* owned */
+    size_t points, points_capacity;
+    struct counts_delta *ended; /* owned: what the points come to, made in each attempt to commit; or NULL */
 };
 
 /* A delta without entries, owned by the caller. `key` may be NULL. NULL on no memory. */
@@ -50,6 +89,9 @@ void counts_delta_free(struct counts_delta *delta); /* NULL is fine */
  * NULL on no memory. */
 struct counts_entry *counts_delta_entry(struct counts_delta *delta, const char *release, const char *stratum,
                                         int64_t bucket_s);
+
+/* A point at the end, for the caller to fill in; lent until the next call. NULL on no memory. */
+struct counts_point *counts_delta_point(struct counts_delta *delta);
 
 enum counts_result {
     COUNTS_COMMITTED, /* kept, with synchronous_commit=on */

@@ -24,7 +24,23 @@ void counts_delta_free(struct counts_delta *delta)
         return;
     free(delta->entry);
     free(delta->slot);
+    free(delta->point);
+    counts_delta_free(delta->ended);
     free(delta);
+}
+
+struct counts_point *counts_delta_point(struct counts_delta *delta)
+{
+    if (delta->points == delta->points_capacity) {
+        size_t capacity = delta->points_capacity == 0 ? FIRST_ENTRIES : delta->points_capacity * 2;
+        struct counts_point *point = reallocarray(delta->point, capacity, sizeof *point);
+        if (point == NULL)
+            return NULL;
+        delta->point = point;
+        delta->points_capacity = capacity;
+    }
+    memset(&delta->point[delta->points], 0, sizeof *delta->point);
+    return &delta->point[delta->points++];
 }
 
 static size_t hash(const char *release, const char *stratum, int64_t bucket_s)

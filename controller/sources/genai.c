@@ -265,6 +265,70 @@ static void take_service_version(struct genai_facts *facts, const struct genai_v
     take_name(&facts->service_version, value);
 }
 
+static void take_token_type(struct genai_facts *facts, const struct genai_value *value)
+{
+    if (value->kind == GENAI_TEXT)
+        facts->token = is(value->text, value->length, "input")    ? GENAI_TOKEN_INPUT
+                       : is(value->text, value->length, "output") ? GENAI_TOKEN_OUTPUT
+                                                                  : GENAI_TOKEN_OTHER;
+}
+
+static void take_event(struct genai_facts *facts, const struct genai_value *value)
+{
+    if (value->kind != GENAI_TEXT || value->length >= sizeof facts->event)
+        return;
+    memcpy(facts->event, value->text, value->length);
+    facts->event[value->length] = '\0';
+}
+
+/* An evaluation is of an SLI if it has its name. */
+static void take_evaluation(struct genai_facts *facts, const struct genai_value *value)
+{
+    char word[WORD_MAX], name[WORD_MAX];
+    facts->evaluation = -1;
+    if (value->kind != GENAI_TEXT || !simplify(value->text, value->length, word))
+        return;
+    if (strcmp(word, "score") == 0)
+        facts->evaluation = SLI_COUNT;
+    for (int i = 0; i < SLI_COUNT; i++) {
+        const char *sli = sli_name((enum sli)i);
+        if (simplify(sli, strlen(sli), name) && strcmp(word, name) == 0)
+            facts->evaluation = i;
+    }
+}
+
+/* The SLIs are named after what is bad: "true" for a refusal is one. */
+static void take_label(struct genai_facts *facts, const struct genai_value *value)
+{
+    static const char *const pass[] = {"pass", "passed", "good",       "ok",        "false",   "no",
+                                       "none", "absent", "notrefused", "compliant", "complied"};
+    static const char *const fail[] = {"fail",    "failed",   "bad",     "true",   "yes",
+                                       "present", "detected", "refused", "refusal"};
+    char word[WORD_MAX];
+    facts->label = GENAI_LABEL_UNKNOWN;
+    if (value->kind == GENAI_BOOL)
+        facts->label = value->integer != 0 ? GENAI_LABEL_FAIL : GENAI_LABEL_PASS;
+    if (value->kind != GENAI_TEXT || !simplify(value->text, value->length, word))
+        return;
+    for (size_t i = 0; i < sizeof pass / sizeof pass[0]; i++)
+        facts->label = strcmp(word, pass[i]) == 0 ? GENAI_LABEL_PASS : facts->label;
+    for (size_t i = 0; i < sizeof fail / sizeof fail[0]; i++)
+        facts->label = strcmp(word, fail[i]) == 0 ? GENAI_LABEL_FAIL : facts->label;
+}
+
+static void take_score(struct genai_facts *facts, const struct genai_value *value)
+{
+    facts->score = value->kind == GENAI_NUMBER    ? value->number
+                   : value->kind == GENAI_INTEGER ? (double)value->integer
+                                                  : NAN;
+}
+
+static void take_exception(struct genai_facts *facts, const struct genai_value *value)
+{
+    facts->thrown = true;
+    facts->exception = value->kind == GENAI_TEXT ? genai_error_type(value->text, value->length) : GENAI_ERROR;
+}
+
 static const struct {
     const char *key;
     take_value take;
@@ -284,11 +348,18 @@ static const struct {
     {"feature_flag.result.variant", take_variant},
     {"service.name", take_service_name},
     {"service.version", take_service_version},
+    {"gen_ai.token.type", take_token_type},
+    {"event.name", take_event},
+    {"gen_ai.evaluation.name", take_evaluation},
+    {"gen_ai.evaluation.score.label", take_label},
+    {"gen_ai.evaluation.score.value", take_score},
+    {"exception.type", take_exception},
 };
 
 void genai_facts_begin(struct genai_facts *facts)
 {
-    *facts = (struct genai_facts){.first_chunk_s = -1, .input_tokens = -1, .output_tokens = -1};
+    *facts = (struct genai_facts){
+        .first_chunk_s = -1, .input_tokens = -1, .output_tokens = -1, .evaluation = -1, .score = NAN};
 }
 
 /* serin.sli.NAME: the sender has judged it itself. */

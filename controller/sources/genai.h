@@ -40,6 +40,11 @@ enum genai_end {
     GENAI_UNKNOWN    /* a word that is not in the table */
 };
 
+enum genai_token { GENAI_TOKEN_OTHER, GENAI_TOKEN_INPUT, GENAI_TOKEN_OUTPUT };
+/* What the label of an evaluation says. */
+enum genai_label { GENAI_NO_LABEL, GENAI_LABEL_PASS, GENAI_LABEL_FAIL, GENAI_LABEL_UNKNOWN };
+enum { GENAI_EVENT_NAME = 64 };
+
 /* The name of a service, release or stratum: none, one, or one that is no name. */
 struct genai_name {
     enum { GENAI_ABSENT, GENAI_NAMED, GENAI_NO_NAME } state;
@@ -59,6 +64,15 @@ struct genai_facts {
     double first_chunk_s;                /* -1 = none */
     int64_t input_tokens, output_tokens; /* -1 = none */
     uint64_t said, said_bad;             /* bit of each SLI that serin.sli.* gives */
+    /* of a point */
+    enum genai_token token;
+    /* of a log record */
+    char event[GENAI_EVENT_NAME]; /* of the attribute; "" = none */
+    int evaluation;               /* SLI that gen_ai.evaluation.name names; SLI_COUNT: "score"; -1 = none */
+    enum genai_label label;
+    double score; /* NAN = none */
+    bool thrown;  /* exception.type is there */
+    enum genai_end exception;
 };
 
 void genai_facts_begin(struct genai_facts *facts);

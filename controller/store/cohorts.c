@@ -40,6 +40,7 @@ enum status cohorts_read(struct db *db, const char *service, const char *canary,
         db_get_integers(rows, i, 9, cohort->late, SLI_COUNT);
         snprintf(cohort->stratum, sizeof cohort->stratum, "%s", db_get_text(rows, i, 10));
         db_get_integers(rows, i, 11, cohort->absent, SLI_COUNT);
+        cohort->interval_s = db_get_integer(rows, i, 12);
     }
     db_rows_free(rows);
     return status;

@@ -13,6 +13,7 @@ struct cohort {
         late[SLI_COUNT]; /* known after their maturity: how many, and the bad ones of each SLI */
     char stratum[NAME_MAX_LENGTH + 1]; /* "" = not declared */
     int64_t reported_at;               /* s since 1970: when that gateway last reported; 0 = never */
+    int64_t interval_s; /* up to its end, in which the requests ended; 0 = they were admitted in it */
     bool canary;
     bool absences; /* of some request that this gateway admitted in this second, to whichever release, nothing
                       is known */

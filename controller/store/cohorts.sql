@@ -2,7 +2,7 @@
 SELECT o.bucket_s, o.release, o.admissions, o.outcomes, o.n::text, o.k::text,
        coalesce(extract(epoch FROM g.reported_at), 0)::bigint,
        max(o.admissions - o.outcomes - o.late_outcomes) OVER (PARTITION BY o.bucket_s, o.gateway) > 0,
-       o.late_outcomes, o.late::text, o.stratum, o.absent::text
+       o.late_outcomes, o.late::text, o.stratum, o.absent::text, o.interval_s
 FROM observations o LEFT JOIN gateways g ON g.service = o.service AND g.instance = o.gateway
 WHERE o.service = $1 AND o.bucket_s >= $2 AND o.bucket_s < $3 AND o.release IN ($4::text, $5::text)
 ORDER BY o.bucket_s

@@ -42,7 +42,7 @@ enum status maintenance_run(struct db *db, struct fault *fault)
         return status;
     status = sum_minutes(db, from, fault);
     const struct statement *const chores[] = {&sql_minutes_expire, &sql_partitions_make, &sql_keys_expire,
-                                              &sql_idempotency_expire};
+                                              &sql_idempotency_expire, &sql_series_expire};
     for (size_t i = 0; status == STATUS_OK && i < sizeof chores / sizeof chores[0]; i++)
         status = db_run(db, chores[i], DB_NO_PARAMS, NULL, fault);
     return status;

@@ -32,3 +32,7 @@ DELETE FROM ingest_keys WHERE at < serin_now() - interval '1 day'
 
 -- :name idempotency_expire
 DELETE FROM idempotency_keys WHERE at < serin_now() - interval '1 day'
+
+-- A cumulative series that was not exported for an hour begins anew.
+-- :name series_expire
+DELETE FROM otlp_series WHERE seen_at < serin_now() - interval '1 hour'

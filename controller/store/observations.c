@@ -8,7 +8,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { COLUMNS = 14, COLUMN_MAX = 8 << 20 };
+enum { COLUMNS = 15, COLUMN_MAX = 8 << 20 };
 
 #define EXACT_MAX 9007199254740992.0 /* below it a whole double is an integer */
 
@@ -107,6 +107,7 @@ enum status observations_add(struct db *db, const struct observation_row *rows, 
         put_integers(&column[11], row->summed, OBSERVATION_SUMS);
         put_element(&column[12], row->stratum);
         put_integers(&column[13], row->absent, SLI_COUNT);
+        put_integer(&column[14], row->interval_s);
     }
     return run(db, &sql_observations_add, column, COLUMNS, NULL, fault);
 }

@@ -18,6 +18,7 @@ struct observation_row {
     int64_t n[SLI_COUNT], k[SLI_COUNT], late[SLI_COUNT], absent[SLI_COUNT];
     double sums[OBSERVATION_SUMS];
     int64_t summed[OBSERVATION_SUMS];
+    int64_t interval_s; /* up to bucket_s, in which they ended; 0 = counted by admission */
 };
 
 /* Adds the counts to the rows of the same key, or makes them. `rows` are sorted by (service, bucket_s,

@@ -5,17 +5,19 @@ ON CONFLICT DO NOTHING RETURNING gateway, key
 
 -- :name observations_add
 INSERT INTO observations AS o (service, bucket_s, release, gateway, admissions, outcomes, late_outcomes,
-                               n, k, late, sums, summed, stratum, absent)
+                               n, k, late, sums, summed, stratum, absent, interval_s)
 SELECT e.service, e.bucket_s, e.release, e.gateway, e.admissions, e.outcomes, e.late_outcomes,
-       e.n::bigint[], e.k::bigint[], e.late::bigint[], e.sums::double precision[], e.summed::bigint[], e.stratum, e.absent::bigint[]
+       e.n::bigint[], e.k::bigint[], e.late::bigint[], e.sums::double precision[], e.summed::bigint[], e.stratum, e.absent::bigint[],
+       e.interval_s
 FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[],
-            $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[])
+            $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::bigint[])
      AS e (service, bucket_s, release, gateway, admissions, outcomes, late_outcomes, n, k, late, sums, summed, stratum,
-           absent)
+           absent, interval_s)
 ON CONFLICT (service, bucket_s, release, gateway, stratum) DO UPDATE SET
     admissions = o.admissions + excluded.admissions,
     outcomes = o.outcomes + excluded.outcomes,
     late_outcomes = o.late_outcomes + excluded.late_outcomes,
+    interval_s = greatest(o.interval_s, excluded.interval_s),
     n = ARRAY[o.n[1] + excluded.n[1], o.n[2] + excluded.n[2], o.n[3] + excluded.n[3], o.n[4] + excluded.n[4],
               o.n[5] + excluded.n[5], o.n[6] + excluded.n[6], o.n[7] + excluded.n[7], o.n[8] + excluded.n[8],
               o.n[9] + excluded.n[9], o.n[10] + excluded.n[10], o.n[11] + excluded.n[11]],

@@ -19,12 +19,12 @@ struct taken {
     enum status answer;
 };
 
-static enum status take(void *context, const struct genai_facts *resource, const struct otlp_span *span)
+static enum status take(void *context, const struct otlp_origin *origin, const struct otlp_span *span)
 {
     struct taken *taken = context;
     if (taken->count < TAKEN_MAX) {
         taken->span[taken->count] = *span;
-        taken->resource[taken->count] = *resource;
+        taken->resource[taken->count] = origin->facts;
     }
     taken->count++;
     return taken->answer;
@@ -34,7 +34,7 @@ static enum status read_json(const char *body, struct taken *taken)
 {
     struct fault fault = {.status = STATUS_OK};
     memset(taken, 0, sizeof *taken);
-    enum status status = otlp_read_json(body, strlen(body), &names, take, taken, &fault);
+    enum status status = otlp_read_spans(false, body, strlen(body), &names, take, taken, &fault);
     cr_assert(status == STATUS_OK || fault.detail[0] != '\0');
     return status;
 }
@@ -162,7 +162,7 @@ static enum status read_protobuf(const char *body, size_t length, struct taken *
     char *copy = malloc(length + (length == 0));
     memcpy(copy, body, length);
     memset(taken, 0, sizeof *taken);
-    enum status status = otlp_read_protobuf(copy, length, &names, take, taken, &fault);
+    enum status status = otlp_read_spans(true, copy, length, &names, take, taken, &fault);
     cr_assert(status == STATUS_OK || fault.detail[0] != '\0');
     free(copy);
     return status;
@@ -302,7 +302,7 @@ Test(sources_otlp, who_takes_may_end_it)
     struct text body = whole(), twice = fresh();
     text_add(&twice, body.data, body.length);
     text_add(&twice, body.data, body.length);
-    cr_assert_eq(otlp_read_protobuf(twice.data, twice.length, &names, take, &taken, &fault),
+    cr_assert_eq(otlp_read_spans(true, twice.data, twice.length, &names, take, &taken, &fault),
                  STATUS_NO_MEMORY);
     cr_assert_eq(taken.count, 1);
     text_free(&body);

@@ -1,0 +1,137 @@
+/* Services, releases and times of what OTLP sends. */
+#include "gateway/otlp_counts.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static void set_reason(struct otlp_counts *out, const char *format, va_list arguments)
+    __attribute__((format(printf, 2, 0)));
+
+static void set_reason(struct otlp_counts *out, const char *format, va_list arguments)
+{
+    if (out->reason[0] == '\0')
+        vsnprintf(out->reason, sizeof out->reason, format, arguments);
+}
+
+enum status otlp_reject(struct otlp_counts *out, const char *format, ...)
+{
+    va_list arguments;
+    out->rejected++;
+    va_start(arguments, format);
+    set_reason(out, format, arguments);
+    va_end(arguments);
+    return STATUS_OK;
+}
+
+void otlp_warn(struct otlp_counts *out, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    set_reason(out, format, arguments);
+    va_end(arguments);
+}
+
+double otlp_age_ms(const struct otlp_setting *setting, uint64_t time_ns, uint64_t at_least_ns)
+{
+    if (time_ns == 0)
+        return -1;
+    double age_ms = (double)setting->wall.us / 1e3 - (double)time_ns / 1e6;
+    double at_least_ms = (double)at_least_ns / 1e6;
+    return (age_ms < at_least_ms ? at_least_ms : age_ms) * setting->rate;
+}
+
+static enum status part_of(const struct otlp_setting *setting, struct otlp_counts *out,
+                           const struct service_view *view, struct otlp_part **part, struct fault *fault)
+{
+    *part = NULL;
+    for (size_t i = 0; i < out->parts; i++) {
+        if (out->part[i].view == view)
+            *part = &out->part[i];
+    }
+    if (*part != NULL || out->parts == OTLP_SERVICES_MAX)
+        return STATUS_OK;
+    struct counts_delta *delta = counts_delta_new(setting->gateway, NULL, view->name);
+    if (delta == NULL)
+        return fault_set(fault, STATUS_NO_MEMORY, "Out of memory");
+    *part = &out->part[out->parts++];
+    **part = (struct otlp_part){
+        .view = view, .delta = delta, .noted = digest_sha256(view->name, strlen(view->name))};
+    return STATUS_OK;
+}
+
+static void note(struct otlp_part *part, const struct otlp_item *item)
+{
+    uint8_t bytes[2 * DIGEST_BYTES];
+    struct digest digest = digest_sha256(item->noted, item->noted_length);
+    memcpy(bytes, part->noted.bytes, DIGEST_BYTES);
+    memcpy(bytes + DIGEST_BYTES, digest.bytes, DIGEST_BYTES);
+    part->noted = digest_sha256(bytes, sizeof bytes);
+}
+
+enum status otlp_find(const struct otlp_setting *setting, const struct otlp_item *item,
+                      struct otlp_counts *out, struct otlp_whom *whom, struct fault *fault)
+{
+    const char *service = genai_service(item->own, item->resource);
+    const char *release = genai_release(item->own, item->resource);
+    const char *stratum = genai_stratum(item->own, item->resource);
+    struct otlp_part *part;
+    *whom = (struct otlp_whom){.part = NULL};
+    if (service == NULL || service[0] == '\0')
+        return otlp_reject(out, "the resource has no service.name, or it is not a name of Serin's");
+    const struct service_view *view = snapshot_find(setting->snapshot, service);
+    if (view == NULL)
+        return otlp_reject(out, "there is no service %s", service);
+    enum status status = part_of(setting, out, view, &part, fault);
+    if (status != STATUS_OK)
+        return status;
+    if (part == NULL)
+        return otlp_reject(out, "one request holds %s of more than %d services", item->plural,
+                           OTLP_SERVICES_MAX);
+    note(part, item); /* also of what is rejected next: sent again, the others do not count twice */
+    if (release == NULL || release[0] == '\0')
+        return otlp_reject(out,
+                           "no release: neither feature_flag.result.variant, %s nor service.version names "
+                           "one",
+                           setting->names->release);
+    if (!rules_has_release(&view->rules, release))
+        return otlp_reject(out, "service %s has no release %s", service, release);
+    *whom = (struct otlp_whom){.part = part,
+                               .release = release,
+                               .stratum = rules_stratum(&view->rules, stratum != NULL ? stratum : "")};
+    return STATUS_OK;
+}
+
+void otlp_place(const struct otlp_whom *whom, double age_ms, struct counts_effect *out)
+{
+    const struct rules *rules = &whom->part->view->rules;
+    *out = (struct counts_effect){.sum = -1, .scale = 1};
+    snprintf(out->release, sizeof out->release, "%s", whom->release);
+    snprintf(out->stratum, sizeof out->stratum, "%s", whom->stratum);
+    out->in_time = age_ms <= (double)rules->oldest_ms;
+    for (int i = 0; i < SLI_COUNT; i++)
+        out->mature |= age_ms > (double)rules->maturity_ms[i] ? 1u << i : 0;
+}
+
+void otlp_counts_seal(struct otlp_counts *out)
+{
+    char hex[DIGEST_HEX];
+    size_t kept = 0;
+    for (size_t i = 0; i < out->parts; i++) {
+        struct otlp_part *part = &out->part[i];
+        if (part->accepted == 0) {
+            counts_delta_free(part->delta);
+            continue;
+        }
+        snprintf(part->delta->key, sizeof part->delta->key, "otlp:%s", digest_hex(&part->noted, hex));
+        out->part[kept++] = *part;
+    }
+    out->parts = kept;
+}
+
+void otlp_counts_free(struct otlp_counts *counts)
+{
+    for (size_t i = 0; i < counts->parts; i++)
+        counts_delta_free(counts->part[i].delta);
+    counts->parts = 0;
+}

@@ -1,0 +1,80 @@
+/* A message of OTLP, in either encoding, field by field: what reads spans, points or log records sees no
+   difference. Pure; nothing is copied but what a JSON string escapes. */
+#pragma once
+
+#include "base/fault.h"
+
+#include <json-c/json_object.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum otlp_kind {
+    OTLP_MESSAGE,
+    OTLP_TEXT,    /* a string */
+    OTLP_ID,      /* bytes; hex digits in JSON */
+    OTLP_INTEGER, /* varint */
+    OTLP_FIXED,   /* 8 bytes without a sign; in JSON a number or text, at most 2^63 - 1 */
+    OTLP_SIGNED,  /* 8 bytes with a sign */
+    OTLP_DOUBLE,  /* a number; in JSON also "NaN", "Infinity" and "-Infinity" */
+    OTLP_BOOL,
+    OTLP_ENUM, /* varint; in JSON an integer alone */
+    OTLP_OTHER /* known to be there; its value is of no interest */
+};
+
+/* A field of a message. Those after the first with `late` are read last, whatever the order in the body. */
+struct otlp_field {
+    const char *name; /* in JSON; NULL ends the list */
+    uint32_t number;  /* 0: this message does not have it */
+    enum otlp_kind kind;
+    bool repeated; /* each element comes for itself, packed or not */
+    bool late;
+};
+
+enum { OTLP_ID_MAX = 16 };
+
+/* A message that has not been read yet. Lent by the body. */
+struct otlp_node {
+    struct json_object *object; /* NULL: protobuf */
+    const uint8_t *at, *end;
+};
+
+/* One value of a field, lent until the next. */
+struct otlp_value {
+    size_t field; /* its place in the list */
+    enum otlp_kind kind;
+    struct otlp_node node;
+    const char *text; /* not terminated */
+    size_t length;
+    uint8_t id[OTLP_ID_MAX]; /* of OTLP_ID; length 0 if it is none */
+    int64_t integer;         /* INTEGER, SIGNED, BOOL, ENUM; of FIXED too, where it fits */
+    uint64_t fixed;
+    double number;
+};
+
+/* What else than OK it returns ends the reading. */
+typedef enum status (*otlp_take_value)(void *context, const struct otlp_value *value);
+
+/* Reads a body, one message of fields `request`, whose type is called `name` in faults; then calls `take`.
+   MALFORMED if it cannot be read. Fields that are not listed are skipped. */
+struct otlp_body {
+    bool protobuf;
+    const char *name;
+    struct fault *fault;
+};
+enum status otlp_read_body(const struct otlp_body *body, const char *data, size_t length,
+                           const struct otlp_field *fields, otlp_take_value take, void *context) MUST_CHECK;
+/* The same for a message inside it. */
+enum status otlp_read_message(const struct otlp_body *body, const struct otlp_node *node,
+                              const struct otlp_field *fields, otlp_take_value take,
+                              void *context) MUST_CHECK;
+/* The body is not what `body->name` says. Returns MALFORMED. */
+enum status otlp_malformed(const struct otlp_body *body);
+
+/* Of the two encodings; the one that `node` is in. */
+enum status otlp_json_message(const struct otlp_body *body, const struct otlp_node *node,
+                              const struct otlp_field *fields, otlp_take_value take,
+                              void *context) MUST_CHECK;
+enum status otlp_protobuf_message(const struct otlp_body *body, const struct otlp_node *node,
+                                  const struct otlp_field *fields, otlp_take_value take,
+                                  void *context) MUST_CHECK;
