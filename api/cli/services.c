@@ -90,9 +90,7 @@ static void show_plan(struct text *out, const struct spec_policy *policy)
         text_printf(out, "%s%s", i > 0 ? ", " : "", output_weight(policy->plan.step[i].weight, text));
     }
     text_printf(out, "; stable keeps %s in the bake\n", output_weight(policy->policy.holdback, text));
-    text_printf(out, "counts from %s\n",
-                policy->source.kind == SOURCE_PROMETHEUS ? "Prometheus"
-                                                         : "the outcomes that gateways report");
+    text_printf(out, "counts from %s\n", spec_source_kind(policy->source.kind)->name);
 }
 
 /* The answers to GET slos and GET policy. What this program cannot read it says so, and shows nothing of it.

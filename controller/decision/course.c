@@ -120,6 +120,7 @@ void course_snapshot(const struct course *course, const struct surroundings *aro
     out->paused_limit_s = policy->paused_limit_s;
     out->blind_s = policy->blind_s;
     out->blind_rollback = around->blind_rollback;
+    out->source = around->source;
     out->stray = (around->muted >> WATCH_SPLIT & 1) != 0 ? 0 : around->stray;
     out->pace_time = policy->pace == PACE_TIME;
     out->has_stable = course->has_stable;
@@ -214,10 +215,12 @@ bool course_note_burns(struct course *course, const struct evidence *evidence, c
 }
 
 enum verdict course_verdict(const struct evidence *evidence, const struct policy *policy, enum sli sli,
-                            double now_s, bool blind, bool source_error)
+                            double now_s, bool blind, enum source_health source)
 {
     enum verdict verdict = evidence_verdict(evidence, policy, sli, now_s, blind);
-    return source_error && verdict != VERDICT_FAIL ? VERDICT_ERROR : verdict;
+    if (source == SOURCE_FAILS && verdict != VERDICT_FAIL)
+        return VERDICT_ERROR;
+    return source == SOURCE_WARNS && verdict == VERDICT_PASS ? VERDICT_INCONCLUSIVE : verdict;
 }
 
 bool course_blinds(enum verdict verdict)

@@ -24,6 +24,13 @@ struct course {
     uint32_t alarmed;
 };
 
+/* How the source of the counts answers. */
+enum source_health {
+    SOURCE_WELL,
+    SOURCE_WARNS, /* it says that its answer may be incomplete: that is not used, and proves nothing */
+    SOURCE_FAILS  /* it does not answer, or not with counts */
+};
+
 /* What no row holds: the clock and what others have set. */
 struct surroundings {
     int64_t now_us;
@@ -32,6 +39,7 @@ struct surroundings {
     uint32_t late;       /* SLIs (1 << sli) whose bad outcomes come too late too often, as last observed */
     int64_t stray;       /* requests of the newest minute to releases that the route does not name */
     bool blind_rollback; /* a guardrail without data asks to roll back then, as last observed */
+    enum source_health source;
 };
 
 /* A course at its creation: pending, without a weight. */
@@ -64,8 +72,8 @@ bool course_note(struct course *course, int64_t applied_us, int64_t now_us, bool
 bool course_note_burns(struct course *course, const struct evidence *evidence, const struct policy *policy);
 
 /* The guardrail's verdict at now_s (evidence time), with what is known of the source: `blind`, too many
-   admissions are not heard of; `source_error`, it does not answer as it should. */
+   admissions are not heard of; `source`, how it answers. What has failed stays so. */
 enum verdict course_verdict(const struct evidence *evidence, const struct policy *policy, enum sli sli,
-                            double now_s, bool blind, bool source_error);
+                            double now_s, bool blind, enum source_health source);
 /* This verdict of a guardrail that is not muted makes the rollout blind. */
 bool course_blinds(enum verdict verdict);

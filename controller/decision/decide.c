@@ -112,7 +112,8 @@ facts facts_of(const struct snapshot *s)
            when(s->proven, FACT_PROVEN) | when(s->idle, FACT_IDLE) | when(s->pace_time, FACT_PACE_TIME) |
            when(s->step + 1 >= s->steps, FACT_NEXT_LAST) | when(s->new_weight < s->weight, FACT_LOWER) |
            when(s->phase == PHASE_PAUSED && s->resume_phase == PHASE_PENDING, FACT_RESUMES_PENDING) |
-           when(s->phase == PHASE_PAUSED && s->resume_phase == PHASE_BAKING, FACT_RESUMES_BAKING);
+           when(s->phase == PHASE_PAUSED && s->resume_phase == PHASE_BAKING, FACT_RESUMES_BAKING) |
+           when(s->source != 0, FACT_SOURCE);
 }
 
 static bool matches(const struct rule *rule, const struct snapshot *snapshot, enum verb verb, facts known)

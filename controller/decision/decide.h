@@ -96,7 +96,8 @@ bool verb_parse(const char *text, enum verb *out);
     X(int, burning)      /* SLIs with a window that burns now */                                             \
     X(int, stray)        /* requests of the newest minute to releases that the route does not name */        \
     X(int, late)         /* SLIs whose bad outcomes come too late too often */                               \
-    X(int, muted)        /* set of SLIs and watches */
+    X(int, muted)        /* set of SLIs and watches */                                                       \
+    X(int, source)       /* enum source_health */
 
 typedef int64_t snapshot_int;
 typedef double snapshot_num;
@@ -144,7 +145,8 @@ struct snapshot {
     X(BURNING, "a burn window burns")                                                                        \
     X(FAILED, "a guardrail has failed that did not roll back")                                               \
     X(RESUMES_PENDING, "paused while pending")                                                               \
-    X(RESUMES_BAKING, "paused while baking")
+    X(RESUMES_BAKING, "paused while baking")                                                                 \
+    X(SOURCE, "the metrics source fails or warns")
 
 enum fact {
 #define X(name, text) FACT_##name,

@@ -119,7 +119,7 @@ static bool blinded(const struct offline *offline, double now_s, bool blind, boo
     for (int i = 0; i < SLI_COUNT; i++) {
         if (!offline->policy.guardrail[i].used || (offline->muted >> i & 1) != 0 ||
             !course_blinds(
-                course_verdict(&offline->evidence, &offline->policy, (enum sli)i, now_s, blind, false)))
+                course_verdict(&offline->evidence, &offline->policy, (enum sli)i, now_s, blind, SOURCE_WELL)))
             continue;
         any = true;
         *back |= policy_on_blind(&offline->policy, (enum sli)i) == BLIND_ROLLBACK;

@@ -71,10 +71,10 @@ static const struct rule rules[] = {
        --------------------------------------------------- */
     {"blind.rollback", SERVING, VERB_TICK, F(STABLE) | F(BLIND_OVER) | F(ON_BLIND_ROLLBACK), 0,
      PHASE_ROLLED_BACK, EFFECT_ROUTE_STABLE | EFFECT_PAGE, "rollout.rolled_back",
-     "Back to {stable}: no data about {release} for {blind}, and the policy says to roll back then.",
+     "Back to {stable}: no data about {release} for {blind}, and the policy says to roll back then.{source}",
      "Bring the reports or metrics back, then 'serin rollout retry'."},
     {"blind.pause", ADVANCING, VERB_TICK, F(BLIND_OVER), 0, PHASE_PAUSED, EFFECT_PAGE, "rollout.paused",
-     "Paused: no data about {release} for {blind}.",
+     "Paused: no data about {release} for {blind}.{source}",
      "Bring the reports or metrics back, then 'serin rollout resume'; or abort."},
     {"alarm.pause", ADVANCING, VERB_TICK, F(ALARM), 0, PHASE_PAUSED, EFFECT_PAGE | EFFECT_ALARM,
      "rollout.paused", "Paused: the guardrail {alarms} has failed, and its action is to pause.",
@@ -154,6 +154,9 @@ static const struct rule rules[] = {
      "Holding: more than a tenth of the bad outcomes of {late} come later than its maturity and could not "
      "count.",
      "Set a longer maturity for it in the policy and start anew, or mute 'late' with a reason."},
+    {"hold.source", ADVANCING, VERB_TICK, F(BLIND) | F(SOURCE), 0, NEXT_STAY, 0, "rollout.held",
+     "Holding: no data about {release} that can be used.{source}",
+     "Mend the metrics source, or what stands before it; it goes on by itself then."},
     {"hold.blind", ADVANCING, VERB_TICK, F(BLIND), 0, NEXT_STAY, 0, NULL,
      "Holding: no data about {release} right now.", NULL},
     {"hold.failed", ADVANCING, VERB_TICK, F(FAILED), 0, NEXT_STAY, EFFECT_PAGE, "rollout.held",

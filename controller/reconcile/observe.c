@@ -281,8 +281,8 @@ static void note_applied(struct rollout_state *state)
         evidence_weight_applied(&state->evidence.evidence, state_seconds(state, route->applied_at));
 }
 
-enum status observe_rollout(struct db *db, const char *id, int64_t lease_epoch, struct observe_result *out,
-                            struct fault *fault)
+enum status observe_rollout(struct db *db, struct desk *desk, const char *id, int64_t lease_epoch,
+                            struct observe_result *out, struct fault *fault)
 {
     memset(out, 0, sizeof *out);
     enum status status = state_load(db, id, false, &out->state, fault);
@@ -292,8 +292,8 @@ enum status observe_rollout(struct db *db, const char *id, int64_t lease_epoch, 
                                             .row_version = out->state->row.row_version,
                                             .lease_epoch = lease_epoch};
     note_applied(out->state);
-    if (out->state->spec.source.kind == SOURCE_PROMETHEUS)
-        status = scrape_rollout(out, fault);
+    if (spec_source_kind(out->state->spec.source.kind)->polled)
+        status = scrape_rollout(desk, out, fault);
     else
         status = observe_outcomes(db, out, fault);
     if (status != STATUS_OK)

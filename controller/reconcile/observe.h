@@ -2,6 +2,7 @@
 #pragma once
 
 #include "rollout/tick.h"
+#include "sources/desk.h"
 
 struct observe_result {
     struct rollout_state *state;      /* as read; owned */
@@ -15,9 +16,9 @@ struct observe_result {
    before threads start; 3000 by default. */
 void observe_set_settle(int64_t ms);
 
-/* Reads rollout `id` and what its source has to say, and advances the evidence in memory. `lease_epoch` is
-   the claim's. On success *out is the caller's (observe_free). A source that fails is no error here: it is
-   said in the observation. */
-enum status observe_rollout(struct db *db, const char *id, int64_t lease_epoch, struct observe_result *out,
-                            struct fault *fault) MUST_CHECK;
+/* Reads rollout `id` and what its source has to say, and advances the evidence in memory. Sources that are
+   polled are asked by `desk` (NULL where there are none). `lease_epoch` is the claim's. On success *out is
+   the caller's (observe_free). A source that fails is no error here: it is said in the observation. */
+enum status observe_rollout(struct db *db, struct desk *desk, const char *id, int64_t lease_epoch,
+                            struct observe_result *out, struct fault *fault) MUST_CHECK;
 void observe_free(struct observe_result *result);

@@ -12,12 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CLAIMS_MAX = 256, DB_TIMEOUT_MS = 5000 };
+enum { CLAIMS_MAX = 256, DB_TIMEOUT_MS = 5000, SOURCE_THREADS = 4 };
 
 struct reconcile {
     struct reconcile_options options;
     char owner[ID_MAX];
     struct lane *claims, *jobs;
+    struct desk *desk;
     atomic_bool claiming, stopping;
     pthread_mutex_t mutex;
     char busy[CLAIMS_MAX][ID_MAX]; /* rollouts with a job under way; "" = free */
@@ -82,7 +83,7 @@ static void run_job(void *argument)
     struct fault fault;
     enum status status = db_pool_take(reconcile->options.pool, DB_TIMEOUT_MS, &db, &fault);
     if (status == STATUS_OK)
-        status = observe_rollout(db, job->claim.id, job->claim.lease_epoch, &result, &fault);
+        status = observe_rollout(db, reconcile->desk, job->claim.id, job->claim.lease_epoch, &result, &fault);
     if (status == STATUS_OK) {
         db_deadline(db, clock_mono_after_ms(clock_mono(), DB_TIMEOUT_MS));
         status = commit_observation(db, job->claim.id, &result, &fault);
@@ -168,7 +169,8 @@ struct reconcile *reconcile_new(const struct reconcile_options *options)
     pthread_mutex_init(&reconcile->mutex, NULL);
     reconcile->claims = lane_new("claim", 1, 2);
     reconcile->jobs = lane_new("tick", options->threads, CLAIMS_MAX);
-    if (reconcile->claims != NULL && reconcile->jobs != NULL)
+    reconcile->desk = desk_new(SOURCE_THREADS);
+    if (reconcile->claims != NULL && reconcile->jobs != NULL && reconcile->desk != NULL)
         return reconcile;
     reconcile_stop(reconcile);
     return NULL;
@@ -202,6 +204,7 @@ void reconcile_stop(struct reconcile *reconcile)
     atomic_store(&reconcile->stopping, true);
     lane_stop(reconcile->claims);
     lane_stop(reconcile->jobs);
+    desk_free(reconcile->desk);
     give_leases_back(reconcile);
     pthread_mutex_destroy(&reconcile->mutex);
     free(reconcile);

@@ -1,8 +1,9 @@
-/* Observing a rollout whose counters are read from Prometheus. */
+/* Observing a rollout whose source is polled. */
 #pragma once
 
 #include "reconcile/observe.h"
+#include "sources/desk.h"
 
-/* Reads the source if its interval has passed, and gives one tick for each SLI that has counts. A source that
-   fails sets observation.source_error and is OK. */
-enum status scrape_rollout(struct observe_result *result, struct fault *fault) MUST_CHECK;
+/* Asks the desk, and gives one tick for each SLI that has counts. A source that fails or warns says so in the
+   observation and is OK. */
+enum status scrape_rollout(struct desk *desk, struct observe_result *result, struct fault *fault) MUST_CHECK;

@@ -110,6 +110,15 @@ static int64_t next_weight(const struct reason_context *context)
     return next < state->plan.steps ? plan_weight(&state->plan, &state->spec.policy, next) : WEIGHT_FULL;
 }
 
+/* What is wrong with the metrics source and what to do; nothing while it answers well. */
+static void source_text(const struct rollout_state *state, char *out, size_t size)
+{
+    const struct fault *fault = &state->source_fault;
+    out[0] = '\0';
+    if (state->source != SOURCE_WELL)
+        snprintf(out, size, " %s. %s", fault->detail, fault->next_step);
+}
+
 /* Text of one placeholder. Unknown ones are ours: they stay visible. */
 static void place(const char *name, const struct reason_context *context, char *out, size_t size)
 {
@@ -170,6 +179,8 @@ static void place(const char *name, const struct reason_context *context, char *
         slis_text(snapshot->late, out, size);
     else if (strcmp(name, "share") == 0)
         split_text(context, out, size);
+    else if (strcmp(name, "source") == 0)
+        source_text(context->state, out, size);
     else if (strcmp(name, "stray") == 0)
         number_count(snapshot->stray, out);
     else if (strcmp(name, "coverage") == 0)
@@ -186,7 +197,7 @@ void reason_fill(const char *sentence, const struct reason_context *context, cha
 {
     size_t used = 0;
     for (const char *at = sentence; *at != '\0' && used + 1 < size;) {
-        char name[32], value[512];
+        char name[32], value[900];
         const char *end = *at == '{' ? strchr(at, '}') : NULL;
         if (end == NULL || (size_t)(end - at - 1) >= sizeof name) {
             out[used++] = *at++;

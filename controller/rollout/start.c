@@ -375,7 +375,7 @@ enum status start_run(struct db *db, const struct rollout_start *start, const st
         goto out;
 
     fill_row(start, origin, route.stable, &world, &row);
-    double tick_s = documents->spec.source.kind == SOURCE_PROMETHEUS
+    double tick_s = spec_source_kind(documents->spec.source.kind)->polled
                         ? (double)documents->spec.source.interval_ms / 1000.0
                         : 1.0;
     status = rollouts_insert(db, &row, actor, fault);

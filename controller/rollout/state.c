@@ -180,7 +180,8 @@ void state_snapshot(struct rollout_state *state, int32_t new_weight, struct snap
                                   .muted = state->muted,
                                   .late = state->late,
                                   .stray = state->stray,
-                                  .blind_rollback = state->blind_rollback};
+                                  .blind_rollback = state->blind_rollback,
+                                  .source = state->source};
     course_snapshot(&course, &around, &state->spec.policy, &state->plan,
                     state->bare ? NULL : &state->evidence.evidence, new_weight, out);
 }

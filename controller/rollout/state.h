@@ -19,7 +19,9 @@ struct rollout_state {
     bool blind_rollback;    /* a guardrail without data asks to roll back then, as last observed */
     int64_t stray;          /* requests of the newest minute to releases that the route does not name */
     uint32_t late;          /* SLIs (1 << sli) whose bad outcomes come too late too often, as last observed */
-    bool bare;              /* documents and evidence were not read: good for leaving only */
+    enum source_health source; /* how it answers, as last observed */
+    struct fault source_fault; /* why not well: detail and next step */
+    bool bare;                 /* documents and evidence were not read: good for leaving only */
 };
 
 /* Reads rollout `id`; with `lock` it locks service and rollout first. *out is malloc'ed, the caller's

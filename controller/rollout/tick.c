@@ -19,6 +19,8 @@ static void adopt(struct rollout_state *state, const struct observation *observa
     state->evidence.observed_at = state->world.now;
     state->late = observation->late;
     state->stray = observation->stray;
+    state->source = observation->source;
+    state->source_fault = observation->source_fault;
     text_clear(&state->evidence.source_state);
     text_puts(&state->evidence.source_state, text_get(&observation->evidence->source_state));
 }
@@ -27,8 +29,7 @@ static enum verdict verdict_now(const struct rollout_state *state, const struct 
                                 enum sli sli)
 {
     return course_verdict(&state->evidence.evidence, &state->spec.policy, sli,
-                          state_seconds(state, state->world.now), observation->blind,
-                          observation->source_error);
+                          state_seconds(state, state->world.now), observation->blind, observation->source);
 }
 
 static void number(struct text *out, const char *name, double value)
@@ -63,7 +64,8 @@ static void verdict_detail(const struct rollout_state *state, enum sli sli, cons
 }
 
 /* Verdicts are stored when they change; a fail stays (the database holds us to it). *blind: some guardrail
-   that may act has no data or a failing source; state->blind_rollback: one of them asks to roll back then. */
+   that may act has no data, or a source that fails or warns; state->blind_rollback: one of them asks to roll
+   back then. */
 static enum status store_verdicts(struct db *db, struct rollout_state *state,
                                   const struct observation *observation, bool *blind, struct fault *fault)
 {
@@ -76,15 +78,16 @@ static enum status store_verdicts(struct db *db, struct rollout_state *state,
         if (!state->spec.policy.guardrail[i].used)
             continue;
         enum verdict verdict = verdict_now(state, observation, (enum sli)i);
-        if (course_blinds(verdict) && (state->muted & 1u << i) == 0) {
+        bool blinds = course_blinds(verdict) || observation->source != SOURCE_WELL;
+        if (blinds && (state->muted & 1u << i) == 0) {
             *blind = true;
             state->blind_rollback |= policy_on_blind(&state->spec.policy, (enum sli)i) == BLIND_ROLLBACK;
         }
         if (verdict == before[i] || before[i] == VERDICT_FAIL)
             continue;
         text_clear(&detail);
-        verdict_detail(state, (enum sli)i, verdict == VERDICT_ERROR ? &observation->source_fault : NULL,
-                       &detail);
+        verdict_detail(state, (enum sli)i,
+                       observation->source != SOURCE_WELL ? &observation->source_fault : NULL, &detail);
         status = rollouts_add_verdict(db, state->row.id, (enum sli)i, verdict, state->world.now,
                                       text_get(&detail), fault);
     }

@@ -9,8 +9,8 @@ struct observation {
     const struct block *blocks;    /* closed by them; lent */
     size_t block_count;
     bool changed;              /* there were ticks or a new source state: evidence is to be stored */
-    bool source_error;         /* the source did not answer: verdict error, and nothing advances */
-    struct fault source_fault; /* why; stored with the verdict */
+    enum source_health source; /* fails: verdict error; warns: inconclusive at best. Nothing advances then */
+    struct fault source_fault; /* why; stored with the verdict, and in the sentences of what it holds up */
     bool blind;                /* more than a tenth of the admissions cannot be followed */
     const struct split_block *split_blocks; /* closed by admissions; lent */
     size_t split_block_count;

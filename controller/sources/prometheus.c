@@ -1,9 +1,9 @@
-/* Prometheus as a source of counts: the queries. Reading the answers and taking differences is next door,
- * pure. */
+/* Prometheus as a source of counts: an instant query for each selector, all at the same time, for every
+   service and release that shares them. Reading an answer, picking a rollout's series and taking differences
+   are next door. */
 #include "sources/prometheus.h"
 
-#include "base/clock.h"
-#include "base/fetch.h"
+#include "sources/prometheus_cursor.h"
 #include "sources/prometheus_delta.h"
 #include "sources/prometheus_parse.h"
 
@@ -12,43 +12,40 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FORM_MAX = 8192, ASKED_MAX = 32 * 1024, CONNECT_MS = 3000, LEAST_MS = 50 };
+enum { ASKED_MAX = 32 * 1024 };
 
-struct prometheus {
-    struct fetch *fetch;
-};
-
-/* What is the same for all queries of one read. */
-struct asking {
-    struct prometheus *reader;
+struct round {
     const struct spec_source *source;
-    const char *stable, *canary;
-    char url[600], authorization[4200];
     double at_s;
-    struct mono_time deadline;
-    struct fault *fault;
+    int slot;                                      /* asked now; CURSOR_SLOTS = none yet */
+    struct prometheus_vector vector[CURSOR_SLOTS]; /* by SLI, and CURSOR_REQUESTS */
 };
 
-struct prometheus *prometheus_new(void)
+static const char *selector_of(const struct spec_source *source, int slot)
 {
-    struct prometheus *reader = calloc(1, sizeof *reader);
-    if (reader == NULL)
-        return NULL;
-    reader->fetch = fetch_new(false);
-    if (reader->fetch == NULL) {
-        free(reader);
-        return NULL;
-    }
-    return reader;
+    return slot == CURSOR_REQUESTS ? source->requests : source->bad[slot];
 }
 
-void prometheus_free(struct prometheus *reader)
+static void *begin(const struct spec_source *source, double at_s)
 {
-    if (reader == NULL)
-        return;
-    fetch_free(reader->fetch);
-    free(reader);
+    struct round *round = calloc(1, sizeof *round);
+    if (round == NULL)
+        return NULL;
+    round->source = source;
+    round->at_s = at_s - (double)PROMETHEUS_SETTLE_MS / 1000;
+    round->slot = CURSOR_SLOTS;
+    return round;
 }
+
+static void end(void *context)
+{
+    struct round *round = context;
+    for (int slot = 0; round != NULL && slot < CURSOR_SLOTS; slot++)
+        prometheus_vector_free(&round->vector[slot]);
+    free(round);
+}
+
+/* --- asking ---------------------------------------------------------------------------------------- */
 
 static void form_put(struct text *form, const char *name, const char *value)
 {
@@ -62,22 +59,45 @@ static void form_put(struct text *form, const char *name, const char *value)
     }
 }
 
+/* The requests first, so that a source without any is not asked for the rest in vain. */
+static bool next(void *context, int64_t left_ms, struct source_request *out)
+{
+    struct round *round = context;
+    char time[32], timeout[32];
+    if (round->slot == CURSOR_SLOTS)
+        round->slot = CURSOR_REQUESTS;
+    else
+        round->slot = round->slot == CURSOR_REQUESTS ? 0 : round->slot + 1;
+    while (round->slot < SLI_COUNT && selector_of(round->source, round->slot)[0] == '\0')
+        round->slot++;
+    if (round->slot == CURSOR_REQUESTS && round->vector[CURSOR_REQUESTS].sample != NULL)
+        return false; /* SLI_COUNT is CURSOR_REQUESTS: all have been asked */
+    snprintf(out->path, sizeof out->path, "/api/v1/query");
+    out->header[0] = "Content-Type: application/x-www-form-urlencoded";
+    out->header[1] = "Accept: application/json";
+    snprintf(time, sizeof time, "%.3f", round->at_s);
+    snprintf(timeout, sizeof timeout, "%lldms", (long long)left_ms);
+    form_put(&out->body, "query", selector_of(round->source, round->slot));
+    form_put(&out->body, "time", time);
+    form_put(&out->body, "timeout", timeout);
+    return true;
+}
+
 /* The HTTP status is not 200: what Prometheus says, or what stands before it. */
-static enum status refused(const struct asking *asking, const char *selector,
-                           const struct fetch_answer *answer)
+static enum status refused(const char *selector, int code, const char *body, size_t length,
+                           struct fault *fault)
 {
     char words[240];
-    struct fault *fault = asking->fault;
-    if (prometheus_parse_error(text_get(&answer->body), answer->body.length, words, sizeof words)) {
+    if (prometheus_parse_error(body, length, words, sizeof words)) {
         fault_set(fault, STATUS_PEER, "Prometheus could not answer %.150s: %s", selector, words);
         fault_next(fault, "Try the selector in Prometheus itself.");
-    } else if (answer->code == 401 || answer->code == 403) {
-        fault_set(fault, STATUS_PEER, "Prometheus refused the query (%d)", answer->code);
+    } else if (code == 401 || code == 403) {
+        fault_set(fault, STATUS_PEER, "Prometheus refused the query (%d)", code);
         fault_next(fault,
                    "Set bearer_token_env of the source to the name of an environment variable of serind that "
                    "holds a valid token.");
     } else {
-        fault_set(fault, STATUS_PEER, "Prometheus answered %d", answer->code);
+        fault_set(fault, STATUS_PEER, "Prometheus answered %d", code);
         fault_next(
             fault,
             "Check that the URL of the source is the base of Prometheus: /api/v1/query is added to it.");
@@ -85,140 +105,82 @@ static enum status refused(const struct asking *asking, const char *selector,
     return STATUS_PEER;
 }
 
-static enum status ask(const struct asking *asking, const char *selector, struct prometheus_answer *out)
+static enum status answer(void *context, int code, const char *body, size_t length, struct fault *fault)
 {
-    char time[32], timeout[32];
-    const char *headers[] = {"Content-Type: application/x-www-form-urlencoded", "Accept: application/json",
-                             asking->authorization[0] != '\0' ? asking->authorization : NULL, NULL};
-    int64_t left_ms = (asking->deadline.us - clock_mono().us) / 1000;
-    struct fetch_answer answer;
-    struct text form;
-    if (left_ms < LEAST_MS) {
-        fault_set(asking->fault, STATUS_PEER, "Prometheus needed more than %d s for the queries of one read",
-                  PROMETHEUS_BUDGET_MS / 1000);
-        fault_next(asking->fault, "Narrow the selectors, or sum the series by release in recording rules.");
-        return STATUS_PEER;
-    }
-    text_init(&form, FORM_MAX);
-    snprintf(time, sizeof time, "%.3f", asking->at_s);
-    snprintf(timeout, sizeof timeout, "%lldms", (long long)left_ms);
-    form_put(&form, "query", selector);
-    form_put(&form, "time", time);
-    form_put(&form, "timeout", timeout);
-    enum status status = text_status(&form);
-    if (status != STATUS_OK) {
-        text_free(&form);
-        fault_set(asking->fault, status, "The query could not be written");
-        fault_next(asking->fault, "Shorten the selector.");
-        return status;
-    }
-    struct fetch_request request = {.url = asking->url,
-                                    .headers = headers,
-                                    .body = text_get(&form),
-                                    .body_length = form.length,
-                                    .connect_ms = left_ms < CONNECT_MS ? left_ms : CONNECT_MS,
-                                    .total_ms = left_ms,
-                                    .body_max = PROMETHEUS_BODY_MAX};
-    status = fetch_run(asking->reader->fetch, &request, &answer, asking->fault);
-    if (status == STATUS_OK && answer.code != 200)
-        status = refused(asking, selector, &answer);
-    if (status == STATUS_OK)
-        status = prometheus_parse(text_get(&answer.body), answer.body.length, selector,
-                                  asking->source->release_label, asking->stable, asking->canary, out,
-                                  asking->fault);
-    fetch_answer_free(&answer);
-    text_free(&form);
-    return status;
+    struct round *round = context;
+    struct prometheus_question question = {.selector = selector_of(round->source, round->slot),
+                                           .service_label = round->source->service_label,
+                                           .release_label = round->source->release_label};
+    if (code != 200)
+        return refused(question.selector, code, body, length, fault);
+    return prometheus_parse(body, length, &question, &round->vector[round->slot], fault);
 }
 
-/* Whoever writes a policy chooses both the URL and the variable: only variables that are meant for Prometheus
-   are sent, not the other secrets of serind. */
-static enum status prepare(struct asking *asking)
-{
-    const struct spec_source *source = asking->source;
-    size_t length = strlen(source->url);
-    while (length > 0 && source->url[length - 1] == '/')
-        length--;
-    snprintf(asking->url, sizeof asking->url, "%.*s/api/v1/query", (int)length, source->url);
-    asking->authorization[0] = '\0';
-    if (source->bearer_token_env[0] == '\0')
-        return STATUS_OK;
-    if (strstr(source->bearer_token_env, "PROMETHEUS") == NULL) {
-        fault_set(asking->fault, STATUS_PEER, "The environment variable %s must not be sent to Prometheus",
-                  source->bearer_token_env);
-        fault_next(asking->fault,
-                   "Put the token into a variable with PROMETHEUS in its name, such as PROMETHEUS_TOKEN.");
-        return STATUS_PEER;
-    }
-    const char *token = getenv(source->bearer_token_env);
-    if (token == NULL || token[0] == '\0') {
-        fault_set(asking->fault, STATUS_PEER,
-                  "The environment variable %s, which is to hold the token for Prometheus, "
-                  "is not set",
-                  source->bearer_token_env);
-        fault_next(asking->fault, "Set %s where serind is started, and start it again.",
-                   source->bearer_token_env);
-        return STATUS_PEER;
-    }
-    int written =
-        snprintf(asking->authorization, sizeof asking->authorization, "Authorization: Bearer %s", token);
-    if (written < 0 || (size_t)written >= sizeof asking->authorization) {
-        fault_set(asking->fault, STATUS_PEER, "The token in %s is too long", source->bearer_token_env);
-        fault_next(asking->fault, "A token may have 4,096 bytes.");
-        return STATUS_PEER;
-    }
-    return STATUS_OK;
-}
+/* --- one rollout ----------------------------------------------------------------------------------- */
 
 /* Everything that makes two cursors incomparable, in one string. */
-static void describe(const struct asking *asking, struct text *out)
+static enum status describe(const struct round *round, const struct source_want *want, struct text *out)
 {
-    const struct spec_source *source = asking->source;
-    const char *parts[] = {source->url, source->release_label, source->requests,
-                           asking->stable != NULL ? asking->stable : "", asking->canary};
+    const struct spec_source *source = round->source;
+    const char *parts[] = {
+        source->url,           source->service_label, source->service_label[0] != '\0' ? want->service : "",
+        source->release_label, source->requests,      want->stable != NULL ? want->stable : "",
+        want->canary};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         text_printf(out, "%zu:%s,", strlen(parts[i]), parts[i]);
     for (int sli = 0; sli < SLI_COUNT; sli++)
         text_printf(out, "%zu:%s,", strlen(source->bad[sli]), source->bad[sli]);
+    return text_status(out);
 }
 
-enum status prometheus_read(struct prometheus *reader, const struct spec_source *source, const char *stable,
-                            const char *canary, const char *cursor_json, struct prometheus_tick *out,
-                            struct text *new_cursor, struct fault *fault)
+static enum status take(const void *context, const struct source_want *want, const char *cursor,
+                        struct source_tick *out, struct text *new_cursor, struct fault *fault)
 {
-    struct asking asking = {
-        .reader = reader, .source = source, .stable = stable, .canary = canary, .fault = fault};
-    struct prometheus_answer requests = {0}, bad[SLI_COUNT] = {0};
-    struct prometheus_reading reading = {.requests = &requests};
+    const struct round *round = context;
+    struct prometheus_answer answers[CURSOR_SLOTS] = {0};
+    struct prometheus_reading reading = {.at_s = round->at_s, .requests = &answers[CURSOR_REQUESTS]};
     struct text asked;
-    *out = (struct prometheus_tick){0};
+    *out = (struct source_tick){0};
     text_clear(new_cursor);
     text_init(&asked, ASKED_MAX);
-    asking.at_s = (double)(clock_wall().us / 1000 - PROMETHEUS_SETTLE_MS) / 1000;
-    asking.deadline = clock_mono_after_ms(clock_mono(), PROMETHEUS_BUDGET_MS);
-    reading.at_s = asking.at_s;
-    enum status status = prepare(&asking);
-    if (status == STATUS_OK)
-        status = ask(&asking, source->requests, &requests);
-    for (int sli = 0; sli < SLI_COUNT && status == STATUS_OK; sli++) {
-        if (source->bad[sli][0] == '\0')
+    enum status status = describe(round, want, &asked);
+    if (status != STATUS_OK)
+        fault_set(fault, status, "The source could not be described");
+    for (int slot = 0; slot < CURSOR_SLOTS && status == STATUS_OK; slot++) {
+        if (selector_of(round->source, slot)[0] == '\0')
             continue;
-        status = ask(&asking, source->bad[sli], &bad[sli]);
-        reading.bad[sli] = &bad[sli];
-    }
-    if (status == STATUS_OK) {
-        describe(&asking, &asked);
-        status = text_status(&asked);
-        if (status != STATUS_OK)
-            fault_set(fault, status, "The source could not be described");
+        status = prometheus_select(&round->vector[slot], want, &answers[slot], fault);
+        if (slot != CURSOR_REQUESTS)
+            reading.bad[slot] = &answers[slot];
     }
     if (status == STATUS_OK) {
         reading.asked = text_get(&asked);
-        status = prometheus_delta(cursor_json, &reading, out, new_cursor, fault);
+        status = prometheus_delta(cursor, &reading, out, new_cursor, fault);
     }
-    for (int sli = 0; sli < SLI_COUNT; sli++)
-        prometheus_answer_free(&bad[sli]);
-    prometheus_answer_free(&requests);
+    for (int slot = 0; slot < CURSOR_SLOTS; slot++)
+        prometheus_answer_free(&answers[slot]);
     text_free(&asked);
     return status;
 }
+
+static const char *warning(const void *context)
+{
+    const struct round *round = context;
+    for (int slot = 0; slot < CURSOR_SLOTS; slot++)
+        if (round->vector[slot].warned)
+            return round->vector[slot].warning;
+    return "";
+}
+
+const struct source_driver prometheus = {
+    .name = "Prometheus",
+    .quality = QUALITY_COMPLETION,
+    .token_header = "Authorization: Bearer ",
+    .token_word = "PROMETHEUS",
+    .narrow = "Narrow the selectors, or sum the series by release in recording rules.",
+    .begin = begin,
+    .next = next,
+    .answer = answer,
+    .take = take,
+    .warning = warning,
+    .end = end};

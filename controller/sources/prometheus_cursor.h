@@ -4,7 +4,7 @@
 
 #include "base/fault.h"
 #include "base/text.h"
-#include "sources/prometheus_parse.h"
+#include "sources/prometheus_vector.h"
 
 #include "decision/sli.h"
 

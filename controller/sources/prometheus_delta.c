@@ -145,7 +145,7 @@ static bool any_series(const struct prometheus_answer *answer, enum prometheus_a
     return false;
 }
 
-static void fill_sli(struct prometheus_tick *out, enum sli sli, const struct sums *traffic,
+static void fill_sli(struct source_tick *out, enum sli sli, const struct sums *traffic,
                      const struct sums *bad)
 {
     struct counts counts = {.n_c = traffic->n[ARM_CANARY],
@@ -162,7 +162,7 @@ static void fill_sli(struct prometheus_tick *out, enum sli sli, const struct sum
     out->has[sli] = true;
 }
 
-static enum status compare_all(struct work *work, struct prometheus_tick *out)
+static enum status compare_all(struct work *work, struct source_tick *out)
 {
     const struct prometheus_reading *reading = work->reading;
     struct sums traffic, bad;
@@ -227,11 +227,11 @@ static bool any_warning(const struct prometheus_reading *reading)
 }
 
 enum status prometheus_delta(const char *cursor_json, const struct prometheus_reading *reading,
-                             struct prometheus_tick *out, struct text *new_cursor, struct fault *fault)
+                             struct source_tick *out, struct text *new_cursor, struct fault *fault)
 {
     struct work work = {.reading = reading, .now = round(reading->at_s * 1000) / 1000, .fault = fault};
     enum status status;
-    *out = (struct prometheus_tick){0};
+    *out = (struct source_tick){0};
     text_clear(new_cursor);
     work.first = !cursor_read(cursor_json, reading->asked, &work.before);
     if (!work.first && work.before.at_s - work.now > DELTA_KNOWN_S) {

@@ -2,8 +2,7 @@
 #pragma once
 
 #include "base/text.h"
-#include "sources/prometheus.h"
-#include "sources/prometheus_parse.h"
+#include "sources/prometheus_vector.h"
 
 struct prometheus_reading {
     double at_s;       /* unix seconds; taken to the millisecond */
@@ -18,8 +17,8 @@ enum {
     DELTA_SERIES_MAX = 2 * PROMETHEUS_SERIES_MAX /* in a cursor, of all selectors, vanished ones included */
 };
 
-/* Sets *out and *new_cursor (cleared first) as prometheus_read describes. The rules, for each series of the
-   two releases:
+/* Sets *out and *new_cursor (cleared first) as the take of a source_driver describes. The rules, for each
+   series of the two releases:
    - known and not below its last value: counts the difference; a baseline if it was unseen for DELTA_KNOWN_S;
    - below its last value: a reset. The tick is dropped: of this SLI, or of all if it counts requests;
    - new: counts from 0 if a read at most DELTA_KNOWN_S ago saw requests of its release (a new instance, the
@@ -31,5 +30,5 @@ enum {
    behind: a new baseline). PEER if there is too much to remember or a sum is no count, NO_MEMORY; then
    *new_cursor is empty. */
 enum status prometheus_delta(const char *cursor_json, const struct prometheus_reading *reading,
-                             struct prometheus_tick *out, struct text *new_cursor,
+                             struct source_tick *out, struct text *new_cursor,
                              struct fault *fault) MUST_CHECK;

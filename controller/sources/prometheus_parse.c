@@ -4,7 +4,6 @@
 #include "base/digest.h"
 #include "base/json.h"
 #include "base/utf8.h"
-#include "sources/prometheus.h"
 
 #include <json-c/linkhash.h>
 #include <math.h>
@@ -12,35 +11,32 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* An honest answer of 10,000 series has three containers a series and less than 100 labels. More is not
+/* An honest answer of 10,000 series has three containers a series and less than 50 labels. More is not
    parsed at all: 8 MiB of brackets would become a gigabyte of objects. */
-enum { CONTAINERS_MAX = 4 * PROMETHEUS_SERIES_MAX, COMMAS_MAX = 100 * PROMETHEUS_SERIES_MAX };
+enum {
+    CONTAINERS_MAX = 4 * PROMETHEUS_SERIES_MAX,
+    COMMAS_MAX = 50 * PROMETHEUS_SERIES_MAX,
+    NAMES_MAX = 4 * SOURCE_BODY_MAX,
+    SHOWN_MAX = 300 /* of a label set, in a fault */
+};
 
 static const double value_max = 9007199254740992.0; /* 2^53 */
 
 struct parser {
-    const char *selector, *release_label, *stable, *canary;
+    const struct prometheus_question *question;
+    struct prometheus_vector *out;
     struct text scratch; /* canonical labels of the series at hand */
-    size_t labelled;     /* series that have the release label */
+    size_t with_release; /* series that have the release label */
     struct fault *fault;
 };
 
 static enum status not_a_vector(const struct parser *parser, const char *what)
 {
-    fault_set(parser->fault, STATUS_PEER, "Prometheus answered %.300s with %s", parser->selector, what);
+    fault_set(parser->fault, STATUS_PEER, "Prometheus answered %.300s with %s", parser->question->selector,
+              what);
     fault_next(parser->fault,
                "Check that the URL is that of Prometheus and the selector is one of a raw counter, such as "
                "llm_requests_total{service=\"chat\"}.");
-    return STATUS_PEER;
-}
-
-/* The series by its labels, for a fault. */
-static enum status bad_series(const struct parser *parser, const char *what)
-{
-    fault_set(parser->fault, STATUS_PEER, "%s in the series %.300s", what, text_get(&parser->scratch));
-    fault_next(parser->fault,
-               "The selector must name raw counters of whole requests: not gauges, sums of seconds or "
-               "histograms. Narrow it, or mend what exports the series.");
     return STATUS_PEER;
 }
 
@@ -101,23 +97,49 @@ static bool read_number(const char *text, double *out)
     return false;
 }
 
-static enum status read_count(const struct parser *parser, struct json_object *series, int64_t *out)
+/* Appends a name; where it begins. Position 0 is the empty one. */
+static size_t keep(struct parser *parser, const char *name)
+{
+    size_t at = parser->out->names.length;
+    if (name[0] == '\0')
+        return 0;
+    text_puts(&parser->out->names, name);
+    text_putc(&parser->out->names, '\0');
+    return at;
+}
+
+/* The value of a series is no count: said with its labels, for whom it concerns. */
+static void note_odd(struct parser *parser, const char *what, struct prometheus_sample *out)
+{
+    char labels[SHOWN_MAX], words[SHOWN_MAX + 120];
+    snprintf(labels, sizeof labels, "%s", text_get(&parser->scratch));
+    utf8_trim(labels);
+    snprintf(words, sizeof words, "%s in the series %s", what, labels);
+    out->odd = keep(parser, words);
+}
+
+static void read_count(struct parser *parser, struct json_object *series, struct prometheus_sample *out)
 {
     struct json_object *sample = member(series, "value", json_type_array);
     double value;
     char what[96];
-    if (sample == NULL && member(series, "histogram", json_type_array) != NULL)
-        return bad_series(parser, "There is a native histogram, not a counter,");
     const char *text = sample != NULL && json_object_array_length(sample) == 2
                            ? plain_text(json_object_array_get_idx(sample, 1))
                            : NULL;
-    if (text == NULL || !read_number(text, &value))
-        return bad_series(parser, "There is no readable value");
-    snprintf(what, sizeof what, "The value %.17g is not a count", value);
-    if (!isfinite(value) || value < -1e-6 || value > value_max || fabs(value - round(value)) > 1e-6)
-        return bad_series(parser, what);
-    *out = (int64_t)llround(value);
-    return STATUS_OK;
+    if (sample == NULL && member(series, "histogram", json_type_array) != NULL) {
+        note_odd(parser, "There is a native histogram, not a counter,", out);
+        return;
+    }
+    if (text == NULL || !read_number(text, &value)) {
+        note_odd(parser, "There is no readable value", out);
+        return;
+    }
+    if (!isfinite(value) || value < -1e-6 || value > value_max || fabs(value - round(value)) > 1e-6) {
+        snprintf(what, sizeof what, "The value %.17g is not a count", value);
+        note_odd(parser, what, out);
+        return;
+    }
+    out->value = (int64_t)llround(value);
 }
 
 static void digest_text(const char *data, size_t length, char *out, size_t out_size)
@@ -129,42 +151,27 @@ static void digest_text(const char *data, size_t length, char *out, size_t out_s
     out[out_size - 1] = '\0';
 }
 
-/* `arm` of a series by its release; false if it is of another release. */
-static bool arm_of(struct parser *parser, struct json_object *labels, enum prometheus_arm *arm)
-{
-    const char *release = text_member(labels, parser->release_label);
-    if (release == NULL)
-        return false;
-    parser->labelled++;
-    if (parser->stable != NULL && strcmp(release, parser->stable) == 0)
-        *arm = ARM_STABLE;
-    else if (strcmp(release, parser->canary) == 0)
-        *arm = ARM_CANARY;
-    else
-        return false;
-    return true;
-}
-
-static enum status read_target(struct parser *parser, struct json_object *labels,
-                               struct prometheus_series *out)
+static enum status read_target(struct parser *parser, struct json_object *labels, const char *service,
+                               const char *release, char out[PROMETHEUS_TARGET])
 {
     const char *job = text_member(labels, "job"), *instance = text_member(labels, "instance");
+    const char *const parts[] = {service, release, job != NULL ? job : "", instance != NULL ? instance : ""};
     text_clear(&parser->scratch);
-    text_printf(&parser->scratch, "%d", (int)out->arm);
-    text_putc(&parser->scratch, '\0');
-    text_puts(&parser->scratch, job != NULL ? job : "");
-    text_putc(&parser->scratch, '\0');
-    text_puts(&parser->scratch, instance != NULL ? instance : "");
-    digest_text(text_get(&parser->scratch), parser->scratch.length, out->target, sizeof out->target);
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        text_puts(&parser->scratch, parts[i]);
+        text_putc(&parser->scratch, '\0');
+    }
+    digest_text(text_get(&parser->scratch), parser->scratch.length, out, PROMETHEUS_TARGET);
     return text_status(&parser->scratch);
 }
 
-/* *used tells whether the series is of one of the two releases. */
-static enum status read_series(struct parser *parser, struct json_object *series,
-                               struct prometheus_series *out, bool *used)
+/* A series without the labels is nobody's, and left out. */
+static enum status read_series(struct parser *parser, struct json_object *series)
 {
+    const struct prometheus_question *question = parser->question;
     struct json_object *labels = member(series, "metric", json_type_object);
-    *used = false;
+    struct prometheus_sample *out = &parser->out->sample[parser->out->count];
+    const char *service = "";
     if (labels == NULL)
         return not_a_vector(parser, "a series without labels");
     json_object_object_foreach(labels, name, value)
@@ -173,60 +180,81 @@ static enum status read_series(struct parser *parser, struct json_object *series
         if (plain_text(value) == NULL)
             return not_a_vector(parser, "a label that is not a string");
     }
-    if (!arm_of(parser, labels, &out->arm))
+    const char *release = text_member(labels, question->release_label);
+    parser->with_release += release != NULL;
+    if (question->service_label[0] != '\0')
+        service = text_member(labels, question->service_label);
+    if (release == NULL || service == NULL)
         return STATUS_OK;
-    enum status status = read_target(parser, labels, out);
+    enum status status = read_target(parser, labels, service, release, out->target);
     text_clear(&parser->scratch);
     if (status == STATUS_OK)
         status = json_canonical(labels, &parser->scratch);
     if (status != STATUS_OK)
         return fault_set(parser->fault, STATUS_NO_MEMORY, "Out of memory");
     digest_text(text_get(&parser->scratch), parser->scratch.length, out->key, sizeof out->key);
-    status = read_count(parser, series, &out->value);
-    *used = status == STATUS_OK;
-    return status;
+    out->service = keep(parser, service);
+    out->release = keep(parser, release);
+    read_count(parser, series, out);
+    parser->out->count++;
+    return STATUS_OK;
 }
 
-static int by_key(const void *a, const void *b)
+static enum status missing_label(const struct parser *parser)
 {
-    const struct prometheus_series *left = a, *right = b;
-    return strcmp(left->key, right->key);
-}
-
-static enum status read_vector(struct parser *parser, struct json_object *result,
-                               struct prometheus_answer *out)
-{
-    size_t length = json_object_array_length(result);
-    if (length > PROMETHEUS_SERIES_MAX) {
-        fault_set(parser->fault, STATUS_PEER, "Prometheus has %zu series for %.300s; at most %d are read",
-                  length, parser->selector, PROMETHEUS_SERIES_MAX);
-        fault_next(parser->fault, "Narrow the selector, or sum the series by release in a recording rule.");
-        return STATUS_PEER;
-    }
-    out->series = calloc(length > 0 ? length : 1, sizeof *out->series);
-    if (out->series == NULL)
-        return fault_set(parser->fault, STATUS_NO_MEMORY, "Out of memory");
-    for (size_t i = 0; i < length; i++) {
-        bool used;
-        enum status status =
-            read_series(parser, json_object_array_get_idx(result, i), &out->series[out->count], &used);
-        if (status != STATUS_OK)
-            return status;
-        out->count += used;
-    }
-    if (length > 0 && parser->labelled == 0) {
-        fault_set(parser->fault, STATUS_PEER, "No series of %.300s has the label \"%s\"", parser->selector,
-                  parser->release_label);
+    const struct prometheus_question *question = parser->question;
+    bool release = parser->with_release == 0;
+    fault_set(parser->fault, STATUS_PEER, "No series of %.300s has the label \"%s\"", question->selector,
+              release ? question->release_label : question->service_label);
+    if (release)
         fault_next(parser->fault,
                    "Put the name of the release into this label of the counters, or name the label that "
                    "holds it as release_label.");
+    else
+        fault_next(parser->fault,
+                   "Put the name of the service into this label of the counters, or name the label that "
+                   "holds it as service_label, or leave that out and name the service in the selectors.");
+    return STATUS_PEER;
+}
+
+static enum status read_vector(struct parser *parser, struct json_object *result)
+{
+    struct prometheus_vector *out = parser->out;
+    size_t length = json_object_array_length(result);
+    if (length > PROMETHEUS_SERIES_MAX) {
+        fault_set(parser->fault, STATUS_PEER, "Prometheus has %zu series for %.300s; at most %d are read",
+                  length, parser->question->selector, PROMETHEUS_SERIES_MAX);
+        fault_next(parser->fault, "Narrow the selector, or sum the series by release in a recording rule.");
         return STATUS_PEER;
     }
-    qsort(out->series, out->count, sizeof *out->series, by_key);
-    for (size_t i = 1; i < out->count; i++)
-        if (by_key(&out->series[i - 1], &out->series[i]) == 0)
-            return not_a_vector(parser, "the same series twice");
-    return STATUS_OK;
+    out->sample = calloc(length > 0 ? length : 1, sizeof *out->sample);
+    if (out->sample == NULL)
+        return fault_set(parser->fault, STATUS_NO_MEMORY, "Out of memory");
+    text_putc(&out->names, '\0'); /* the name at 0 */
+    for (size_t i = 0; i < length; i++) {
+        enum status status = read_series(parser, json_object_array_get_idx(result, i));
+        if (status != STATUS_OK)
+            return status;
+    }
+    if (text_status(&out->names) != STATUS_OK)
+        return fault_set(parser->fault, STATUS_NO_MEMORY, "Out of memory");
+    if (length > 0 && out->count == 0)
+        return missing_label(parser);
+    return prometheus_vector_sort(out) ? STATUS_OK : not_a_vector(parser, "the same series twice");
+}
+
+/* Warnings say that the answer may be incomplete; a remote store behind Prometheus gives them. */
+static void read_warnings(struct json_object *root, struct prometheus_vector *out)
+{
+    struct json_object *warnings = NULL;
+    if (!json_object_object_get_ex(root, "warnings", &warnings) || warnings == NULL)
+        return;
+    out->warned = !json_object_is_type(warnings, json_type_array) || json_object_array_length(warnings) > 0;
+    const char *first = out->warned && json_object_is_type(warnings, json_type_array)
+                            ? plain_text(json_object_array_get_idx(warnings, 0))
+                            : NULL;
+    snprintf(out->warning, sizeof out->warning, "%s", first != NULL ? first : "");
+    utf8_trim(out->warning);
 }
 
 static bool error_words(struct json_object *root, char *out, size_t out_size)
@@ -240,14 +268,12 @@ static bool error_words(struct json_object *root, char *out, size_t out_size)
     return true;
 }
 
-static enum status read_envelope(struct parser *parser, struct json_object *root,
-                                 struct prometheus_answer *out)
+static enum status read_envelope(struct parser *parser, struct json_object *root)
 {
     char words[200];
-    struct json_object *warnings = NULL;
     if (error_words(root, words, sizeof words)) {
-        fault_set(parser->fault, STATUS_PEER, "Prometheus could not answer %.200s: %s", parser->selector,
-                  words);
+        fault_set(parser->fault, STATUS_PEER, "Prometheus could not answer %.200s: %s",
+                  parser->question->selector, words);
         fault_next(parser->fault, "Try the selector in Prometheus itself.");
         return STATUS_PEER;
     }
@@ -259,24 +285,18 @@ static enum status read_envelope(struct parser *parser, struct json_object *root
         return not_a_vector(parser, "something that is not an answer of its query API");
     if (strcmp(type, "vector") != 0)
         return not_a_vector(parser, "something that is not an instant vector");
-    if (json_object_object_get_ex(root, "warnings", &warnings) && warnings != NULL)
-        out->warned =
-            !json_object_is_type(warnings, json_type_array) || json_object_array_length(warnings) > 0;
-    return read_vector(parser, result, out);
+    read_warnings(root, parser->out);
+    return read_vector(parser, result);
 }
 
-enum status prometheus_parse(const char *body, size_t length, const char *selector, const char *release_label,
-                             const char *stable, const char *canary, struct prometheus_answer *out,
-                             struct fault *fault)
+enum status prometheus_parse(const char *body, size_t length, const struct prometheus_question *question,
+                             struct prometheus_vector *out, struct fault *fault)
 {
-    struct parser parser = {.selector = selector,
-                            .release_label = release_label,
-                            .stable = stable,
-                            .canary = canary,
-                            .fault = fault};
+    struct parser parser = {.question = question, .out = out, .fault = fault};
     struct json_object *root = NULL;
     struct fault why;
-    *out = (struct prometheus_answer){0};
+    *out = (struct prometheus_vector){.by_service = question->service_label[0] != '\0'};
+    text_init(&out->names, NAMES_MAX);
     if (!bounded(body, length))
         return not_a_vector(&parser, "more than can be read");
     enum status status = json_parse(body, length, &root, &why);
@@ -285,18 +305,12 @@ enum status prometheus_parse(const char *body, size_t length, const char *select
     if (status != STATUS_OK)
         return not_a_vector(&parser, "something that is not JSON");
     text_init(&parser.scratch, length + 1024);
-    status = read_envelope(&parser, root, out);
+    status = read_envelope(&parser, root);
     text_free(&parser.scratch);
     json_object_put(root);
     if (status != STATUS_OK)
-        prometheus_answer_free(out);
+        prometheus_vector_free(out);
     return status;
-}
-
-void prometheus_answer_free(struct prometheus_answer *answer)
-{
-    free(answer->series);
-    *answer = (struct prometheus_answer){0};
 }
 
 bool prometheus_parse_error(const char *body, size_t length, char *out, size_t out_size)

@@ -46,7 +46,7 @@ static double delay_s(const struct spec_policy *policy, size_t step, enum sli sl
     if (sli_latency(sli) && step == 0) {
         delay += (double)policy->policy.warmup_s;
     }
-    if (policy->source.kind == SOURCE_PROMETHEUS) {
+    if (spec_source_kind(policy->source.kind)->polled) {
         delay += (double)policy->policy.blanking_s;
     }
     return delay;

@@ -110,8 +110,9 @@ static void lint_guardrails(struct findings *findings, const struct slos *slos,
         used++;
         rollback += guardrail->action == ACTION_ROLLBACK ? 1 : 0;
         lint_ceiling(findings, slos, guardrail, sli);
-        if (spec->source.kind == SOURCE_PROMETHEUS && spec->source.bad[sli][0] == '\0') {
-            mend(find(findings, LEVEL_ERROR, "/source/prometheus/bad",
+        if (spec_source_kind(spec->source.kind)->polled && spec->source.bad[sli][0] == '\0') {
+            snprintf(at, sizeof at, "/source/%s/bad", spec_source_kind(spec->source.kind)->field);
+            mend(find(findings, LEVEL_ERROR, at,
                       "%s has an SLO but no counter: it will never have data, and no step will be proven",
                       sli_name(sli)),
                  "add \"%s\" with the selector of its counter, or remove the SLO", sli_name(sli));

@@ -281,9 +281,10 @@ static void read_strata(struct json_fields *fields, struct spec_policy *out)
         snprintf(out->stratum[i], sizeof out->stratum[i], "%s", name);
         out->policy.strata++;
     }
-    if (out->source.kind == SOURCE_PROMETHEUS && out->policy.strata > 1) {
+    if (spec_source_kind(out->source.kind)->polled && out->policy.strata > 1) {
         spec_wrong(fields, "strata",
-                   "come with reported outcomes; a Prometheus source does not have them: remove this");
+                   "come with reported outcomes; a %s source does not have them: remove this",
+                   spec_source_kind(out->source.kind)->name);
     }
 }
 

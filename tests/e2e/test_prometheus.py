@@ -97,11 +97,11 @@ class Exporter:
 
 
 class Prometheus:
-    def __init__(self, target):
+    def __init__(self, target, **more):
         self.path = tempfile.mkdtemp(prefix="serin-prometheus.")
         with open(f"{self.path}/prometheus.yml", "w") as file:
             json.dump({"global": {"scrape_interval": "1s", "scrape_timeout": "1s"},
-                       "scrape_configs": [{"job_name": "llm", "static_configs": [{"targets": [target]}]}]}, file)
+                       "scrape_configs": [{"job_name": "llm", "static_configs": [{"targets": [target]}]}], **more}, file)
         self.port = 0
 
     def start(self):
@@ -155,25 +155,37 @@ def policy(url, name, **more):
     return {"plan": {"steps": [{"weight": "20%", "bake": "8s" if name == "restarting" else "2s"},
                                {"weight": "50%", "bake": "2s"}, {"weight": "100%", "bake": "1h"}]},
             "guardrails": {"refusal": {"budget_share": 0, "margin": 10}}, "warmup": "0s", "blanking": "1s", "blind": "30s",
-            "source": {"prometheus": {"url": url, "interval": "1s", "requests": f'llm_requests_total{{service="{name}"}}',
-                                      "bad": {"refusal": f'llm_refusals_total{{service="{name}"}}'}}}, **more}
+            "source": {"prometheus": source(url, name)}, **more}
 
 
-REFUSALS = {"healthy": (0.02, 0.02), "refusing": (0.02, 0.4), "restarting": (0.02, 0.02), "outage": (0.02, 0.02)}
+def source(url, name):
+    """One source for all, told apart by a label; but one service names itself in its selectors."""
+    if name == "restarting":
+        return {"url": url, "interval": "1s", "requests": f'llm_requests_total{{service="{name}"}}',
+                "bad": {"refusal": f'llm_refusals_total{{service="{name}"}}'}}
+    return {"url": url, "interval": "1s", "service_label": "service", "requests": "llm_requests_total",
+            "bad": {"refusal": "llm_refusals_total"}}
+
+
+REFUSALS = {"healthy": (0.02, 0.02), "refusing": (0.02, 0.4), "restarting": (0.02, 0.02), "outage": (0.02, 0.02),
+            "warned": (0.02, 0.02)}
 
 
 @pytest.fixture(scope="module")
 def scene(world):
-    """Four services whose rollouts run at the same time, each with a gateway that only polls."""
+    """Five services whose rollouts run at the same time, each with a gateway that only polls. The last has a Prometheus of
+    its own, whose remote store does not answer."""
     exporter = Exporter()
     prometheus = Prometheus(exporter.address)
+    warning = Prometheus(exporter.address, remote_read=[{"url": "http://127.0.0.1:9/read", "read_recent": True}])
     try:
         prometheus.start()
+        warning.start()
         client = world.client()
         world.prometheus, world.exporter, world.rollouts = prometheus, exporter, {}
         for name, (stable, canary) in REFUSALS.items():
             service(client, name, slos={"refusal": {"objective": 90}},
-                    policy=policy(prometheus.url, name, **({"blind": "4s"} if name == "outage" else {})))
+                    policy=policy((warning if name == "warned" else prometheus).url, name, **({"blind": "4s"} if name == "outage" else {})))
             first_release(client, name)
             gateway = world.gateway(name, {})
             gateway.reporting = False
@@ -186,6 +198,7 @@ def scene(world):
         yield world
     finally:
         prometheus.wipe()
+        warning.wipe()
         exporter.stop()
 
 
@@ -235,6 +248,31 @@ def test_a_refusing_canary_is_rolled_back(scene):
     assert "refusal" in rollout["reason"] and "canary" in rollout["reason"]
     assert client.get("/v1/services/refusing/releases/v2")["quarantined"]["rollout"] == rollout["id"]
     assert client.get("/v1/services/refusing")["stable"] == "v1"
+
+
+def test_an_answer_with_warnings_proves_nothing_and_says_so(scene):
+    """Prometheus answers with what it has, and warns that the remote store is missing."""
+    held = wait_for("held", lambda: (lambda r: r if r["rule"] == "hold.source" else None)(get(scene, "warned")), 40)
+    assert "remote_read" in held["reason"] and held["step"] == 1, held["reason"]
+    shown = explain(scene, "warned")["guardrails"][0]
+    assert shown["verdict"] == "inconclusive" and shown["total"]["canary"]["n"] == 0, shown
+    event = next(e for e in scene.client().get(f"/v1/events?rollout={held['id']}")["items"] if e["rule"] == "hold.source")
+    assert event["type"] == "rollout.held" and "incomplete" in event["reason"] and event["data"]["inputs"]["source"] == 1
+
+
+def test_services_that_share_a_source_are_asked_once(scene):
+    """What Prometheus has counted: two selectors of two sources, and not more often than their interval (1 s)."""
+    def asked():
+        with urllib.request.urlopen(f"{scene.prometheus.url}/metrics", timeout=5) as answer:
+            text = answer.read().decode()
+        return sum(float(line.split()[1]) for line in text.splitlines()
+                   if line.startswith("prometheus_http_requests_total{") and 'handler="/api/v1/query"' in line)
+    live = [name for name in REFUSALS if name != "warned" and get(scene, name)["phase"] in ("progressing", "baking")]
+    assert len(live) >= 3, "several rollouts must want it"
+    before, began = asked(), time.monotonic()
+    wait_for("twelve queries", lambda: asked() - before >= 12, 60)
+    took, queries = time.monotonic() - began, asked() - before
+    assert queries <= 2 * 2 * (took / 0.95 + 2), f"{queries} queries in {took:.1f} s"
 
 
 def test_without_prometheus_nothing_advances_and_it_is_paused(scene):

@@ -273,7 +273,7 @@ Test(rollout_flow, law8_an_old_lease_writes_nothing, .init = open_world, .fini =
     world_at(&world, 60);
     world_gateway_applies(&world);
     db_deadline(world.db, clock_mono_after_ms(clock_mono(), 20000));
-    cr_assert_eq(observe_rollout(world.db, id, 0, &result, &fault), STATUS_OK, "%s", fault.detail);
+    cr_assert_eq(observe_rollout(world.db, NULL, id, 0, &result, &fault), STATUS_OK, "%s", fault.detail);
     world_sql(&world, "UPDATE rollouts SET lease_epoch = 1, lease_owner = 'other'");
     cr_assert_eq(db_begin(world.db, &fault), STATUS_OK);
     cr_assert_eq(tick_run(world.db, id, &result.observation, NULL, &fault), STATUS_SUPERSEDED);

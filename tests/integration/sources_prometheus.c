@@ -4,6 +4,7 @@
 #include "base/fetch.h"
 #include "sources/prometheus.h"
 #include "support/peer.h"
+#include "support/polled.h"
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
@@ -25,10 +26,9 @@ static struct peer *target;
 static pid_t server;
 static int server_port;
 static char folder[64], url[64];
-static struct prometheus *reader;
 static struct spec_source source;
 static struct text cursor;
-static struct prometheus_tick tick;
+static struct source_tick tick;
 static struct fault fault;
 
 static void show(const char *text)
@@ -95,9 +95,7 @@ static void set_up(void)
 {
     char path[100];
     setenv("no_proxy", "*", 1);
-    text_init(&cursor, PROMETHEUS_CURSOR_MAX);
-    reader = prometheus_new();
-    cr_assert_not_null(reader);
+    text_init(&cursor, SOURCE_CURSOR_MAX);
     if (!have_prometheus())
         cr_skip_test("there is no prometheus in PATH: install the Debian package prometheus");
     target = peer_new(play_target, NULL);
@@ -125,7 +123,6 @@ static void tear_down(void)
     char command[100];
     stop_server(SIGKILL);
     peer_free(target);
-    prometheus_free(reader);
     text_free(&cursor);
     if (folder[0] != '\0') {
         snprintf(command, sizeof command, "rm -rf %s", folder);
@@ -175,9 +172,9 @@ static void await_sum(const char *selector, const char *value)
 static enum status read_now(const char *stable)
 {
     struct text next;
-    text_init(&next, PROMETHEUS_CURSOR_MAX);
-    enum status status =
-        prometheus_read(reader, &source, stable, "v2", text_get(&cursor), &tick, &next, &fault);
+    text_init(&next, SOURCE_CURSOR_MAX);
+    struct source_want want = {.service = "chat", .stable = stable, .canary = "v2"};
+    enum status status = polled_read_now(&source, &want, text_get(&cursor), &tick, &next, &fault);
     if (status == STATUS_OK) {
         text_free(&cursor);
         cursor = next;

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "sources/prometheus.h"
 #include "support/peer.h"
+#include "support/polled.h"
 
 #include <criterion/criterion.h>
 #include <pthread.h>
@@ -24,7 +25,11 @@ enum mode {
     FORBIDDEN,
     ERROR_503,
     WARNING,
-    CLOSE
+    CLOSE,
+    BOMB,
+    LABELS,
+    WRONG_TYPES,
+    HEADERS
 };
 
 static const char vector[] =
@@ -36,11 +41,28 @@ static enum mode mode;
 static char seen[4][1024], authorization[128];
 static int seen_count;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-static struct prometheus *reader;
 static struct spec_source source;
-static struct prometheus_tick tick;
+static struct source_tick tick;
 static struct text cursor;
 static struct fault fault;
+
+/* gzip of some megabytes of zeros would begin so; what matters is that it is not JSON as it comes. */
+static const char bomb[] = "\x1f\x8b\x08\x01\x01\x01\x01\x01\x02\xff\xec\xc1\x01\x01\x01\x01\x01\x80\x90";
+
+/* As many labels as fit into an answer that is read. */
+static void send_labels(int fd)
+{
+    struct text body;
+    text_init(&body, SOURCE_BODY_MAX);
+    text_puts(&body,
+              "{\"status\":\"success\",\"data\":{\"resultType\":\"vector\",\"result\":[{\"metric\":{"
+              "\"release\":\"v2\"");
+    for (int i = 0; i < 499000; i++)
+        text_printf(&body, ",\"%x\":\"\"", i);
+    text_puts(&body, "},\"value\":[1,\"x\"]}]}}");
+    peer_answer(fd, 200, NULL, text_get(&body));
+    text_free(&body);
+}
 
 static void play(struct peer *self, int fd, const struct peer_request *request, void *context)
 {
@@ -98,6 +120,22 @@ static void play(struct peer *self, int fd, const struct peer_request *request, 
         peer_answer(fd, 503, NULL,
                     "{\"status\":\"error\",\"errorType\":\"timeout\",\"error\":\"query timed out\"}");
         break;
+    case BOMB: /* nobody asked for it, and nobody unpacks it */
+        peer_answer(fd, 200, "Content-Type: application/json\r\nContent-Encoding: gzip\r\n", bomb);
+        break;
+    case LABELS:
+        send_labels(fd);
+        break;
+    case WRONG_TYPES:
+        peer_answer(fd, 200, NULL,
+                    "{\"status\":\"success\",\"data\":{\"resultType\":\"vector\",\"result\":[{\"metric\":"
+                    "{\"release\":\"v2\"},\"value\":[\"1\",5]}]}}");
+        break;
+    case HEADERS:
+        peer_send(fd, "HTTP/1.1 200 OK\r\n", 17);
+        while (!peer_stopping(self) && peer_send(fd, "X-More: and more and more\r\n", 27))
+            ;
+        break;
     case CLOSE:
         break;
     }
@@ -107,9 +145,7 @@ static void set_up(void)
 {
     setenv("no_proxy", "*", 1);
     peer = peer_new(play, NULL);
-    reader = prometheus_new();
-    cr_assert_not_null(reader);
-    text_init(&cursor, PROMETHEUS_CURSOR_MAX);
+    text_init(&cursor, SOURCE_CURSOR_MAX);
     source =
         (struct spec_source){.kind = SOURCE_PROMETHEUS, .interval_ms = 15000, .release_label = "release"};
     snprintf(source.url, sizeof source.url, "http://127.0.0.1:%d/prom//", peer_port(peer));
@@ -119,7 +155,6 @@ static void set_up(void)
 
 static void tear_down(void)
 {
-    prometheus_free(reader);
     peer_free(peer);
     text_free(&cursor);
 }
@@ -129,7 +164,8 @@ TestSuite(sources_prometheus_hostile, .timeout = 120, .init = set_up, .fini = te
 static enum status read_now(void)
 {
     fault = (struct fault){0};
-    return prometheus_read(reader, &source, "v1", "v2", "", &tick, &cursor, &fault);
+    struct source_want want = {.service = "chat", .stable = "v1", .canary = "v2"};
+    return polled_read_now(&source, &want, "", &tick, &cursor, &fault);
 }
 
 Test(sources_prometheus_hostile, what_is_asked)
@@ -183,9 +219,12 @@ Test(sources_prometheus_hostile, everything_else_is_a_fault_with_a_next_step)
     static const struct {
         enum mode mode;
         const char *says;
-    } cases[] = {{REDIRECT, "redirect"}, {HTML, "not JSON"}, {HUGE_VALUE, "not a count"},
-                 {NOT_FOUND, "404"},     {FORBIDDEN, "401"}, {ERROR_503, "query timed out"},
-                 {CLOSE, "127.0.0.1"},   {ENDLESS, "bytes"}};
+    } cases[] = {{REDIRECT, "redirect"},      {HTML, "not JSON"},
+                 {HUGE_VALUE, "not a count"}, {NOT_FOUND, "404"},
+                 {FORBIDDEN, "401"},          {ERROR_503, "query timed out"},
+                 {CLOSE, "127.0.0.1"},        {ENDLESS, "bytes"},
+                 {BOMB, "not JSON"},          {WRONG_TYPES, "no readable value"},
+                 {HEADERS, "headers"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct mono_time begun = clock_mono();
         mode = cases[i].mode;
@@ -202,12 +241,9 @@ Test(sources_prometheus_hostile, everything_else_is_a_fault_with_a_next_step)
 static void ends_in_time(void)
 {
     struct mono_time begun = clock_mono();
-    struct rusage usage;
     cr_assert_eq(read_now(), STATUS_PEER);
     cr_assert_not_null(strstr(fault.detail, "did not answer within"), "%s", fault.detail);
-    cr_assert(clock_mono_since_ms(begun) < PROMETHEUS_BUDGET_MS + 2000);
-    getrusage(RUSAGE_SELF, &usage);
-    cr_assert(usage.ru_maxrss < 400 * 1024, "%ld KiB", usage.ru_maxrss);
+    cr_assert(clock_mono_since_ms(begun) < DESK_BUDGET_MS + 2000);
 }
 
 Test(sources_prometheus_hostile, a_slow_drip_ends)
@@ -220,4 +256,35 @@ Test(sources_prometheus_hostile, silence_ends)
 {
     mode = SILENT;
     ends_in_time();
+}
+
+/* The worst that can be read as objects, on several threads at once: it is read by one after the other. */
+Test(sources_prometheus_hostile, memory_is_bounded)
+{
+    enum { AT_ONCE = 4 };
+    struct desk *desk = desk_new(AT_ONCE);
+    struct desk_news news[AT_ONCE] = {{.failed = false}};
+    struct spec_source sources[AT_ONCE];
+    struct rusage usage;
+    bool all = false;
+    mode = LABELS;
+    for (int i = 0; i < AT_ONCE; i++) {
+        sources[i] = source;
+        sources[i].interval_ms += i; /* else they are the same, and asked once */
+    }
+    while (!all) {
+        all = true;
+        for (int i = 0; i < AT_ONCE; i++) {
+            desk_give_back(news[i].round);
+            cr_assert_eq(desk_ask(desk, &sources[i], &news[i], &fault), STATUS_OK);
+            all = all && (news[i].round != NULL || news[i].failed);
+        }
+        usleep(10000);
+    }
+    for (int i = 0; i < AT_ONCE; i++)
+        desk_give_back(news[i].round);
+    desk_free(desk);
+    getrusage(RUSAGE_SELF, &usage);
+    cr_log_info("at most %ld KiB", usage.ru_maxrss);
+    cr_assert(usage.ru_maxrss < 400 * 1024, "%ld KiB", usage.ru_maxrss);
 }

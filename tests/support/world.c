@@ -137,7 +137,7 @@ const char *world_tick(struct world *world, const char *id)
         strtoll(world_text(world, "SELECT lease_epoch FROM rollouts WHERE id = '%s'", id), NULL, 10);
     patience(world);
     must(announce_applied(world->db, &fault), &fault);
-    must(observe_rollout(world->db, id, epoch, &result, &fault), &fault);
+    must(observe_rollout(world->db, NULL, id, epoch, &result, &fault), &fault);
     must(db_begin(world->db, &fault), &fault);
     enum status status = tick_run(world->db, id, &result.observation, &rule, &fault);
     observe_free(&result);

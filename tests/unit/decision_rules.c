@@ -2,7 +2,7 @@
    that can, and each edit shows up as a difference to the golden dump. */
 #include "decision_support.h"
 
-#include "decision/decide.h"
+#include "decision/course.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
@@ -169,6 +169,7 @@ static bool realise(const struct region *r, struct snapshot *s)
     s->burning = SURE(r, BURNING);
     s->late = SURE(r, LATE);
     s->stray = SURE(r, STRAY);
+    s->source = SURE(r, SOURCE) ? SOURCE_FAILS : SOURCE_WELL;
     s->proven = SURE(r, PROVEN);
     s->idle = SURE(r, IDLE);
     s->pace_time = SURE(r, PACE_TIME);

@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "sources/prometheus_cursor.h"
 #include "sources/prometheus_delta.h"
+#include "sources/prometheus_parse.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -19,14 +20,14 @@ struct shown {
 static struct shown shown[32];
 static size_t shown_count;
 static struct text cursor;
-static struct prometheus_tick tick;
+static struct source_tick tick;
 static struct fault fault;
 static bool warn_bad;
 static const char *asked = "selectors";
 
 static void set_up(void)
 {
-    text_init(&cursor, PROMETHEUS_CURSOR_MAX);
+    text_init(&cursor, SOURCE_CURSOR_MAX);
 }
 
 static void tear_down(void)
@@ -84,8 +85,14 @@ static void answer_of(const char *metric, bool warned, struct prometheus_answer 
         first = false;
     }
     text_printf(&body, "]}%s}", warned ? ",\"warnings\":[\"w\"]" : "");
-    cr_assert_eq(prometheus_parse(text_get(&body), body.length, metric, "release", "r1", "r2", out, &fault),
-                 STATUS_OK, "%s", fault.detail);
+    struct prometheus_question question = {
+        .selector = metric, .service_label = "", .release_label = "release"};
+    struct source_want want = {.service = "chat", .stable = "r1", .canary = "r2"};
+    struct prometheus_vector vector;
+    cr_assert_eq(prometheus_parse(text_get(&body), body.length, &question, &vector, &fault), STATUS_OK, "%s",
+                 fault.detail);
+    cr_assert_eq(prometheus_select(&vector, &want, out, &fault), STATUS_OK, "%s", fault.detail);
+    prometheus_vector_free(&vector);
     text_free(&body);
 }
 

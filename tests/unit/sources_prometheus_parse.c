@@ -1,7 +1,6 @@
 /* Tests of reading Prometheus' answers: honest, odd and hostile ones. */
 #include "base/clock.h"
 #include "base/text.h"
-#include "sources/prometheus.h"
 #include "sources/prometheus_parse.h"
 
 #include <criterion/criterion.h>
@@ -9,22 +8,31 @@
 #include <stdlib.h>
 #include <string.h>
 
+static struct prometheus_question question = {
+    .selector = "req_total{a=\"b\"}", .service_label = "", .release_label = "release"};
+static struct source_want want = {.service = "chat", .stable = "r1", .canary = "r2"};
+static struct prometheus_vector vector;
 static struct prometheus_answer answer;
 static struct fault fault;
 
 static void tear_down(void)
 {
+    prometheus_vector_free(&vector);
     prometheus_answer_free(&answer);
 }
 
 TestSuite(prometheus_parse, .timeout = 60, .fini = tear_down);
 
+/* Reads an answer, and from it what one rollout looks at. */
 static enum status parse_text(const char *body, size_t length)
 {
-    prometheus_answer_free(&answer);
+    tear_down();
     fault = (struct fault){0};
-    enum status status =
-        prometheus_parse(body, length, "req_total{a=\"b\"}", "release", "r1", "r2", &answer, &fault);
+    enum status status = prometheus_parse(body, length, &question, &vector, &fault);
+    if (status == STATUS_OK)
+        status = prometheus_select(&vector, &want, &answer, &fault);
+    else
+        cr_expect(vector.sample == NULL && vector.count == 0);
     if (status != STATUS_OK) {
         cr_expect_null(answer.series);
         cr_expect_eq(answer.count, 0);
@@ -86,9 +94,8 @@ Test(prometheus_parse, an_empty_vector_is_an_answer)
 
 Test(prometheus_parse, without_a_stable_release_only_the_canary_is_read)
 {
-    const char *body = VECTOR(SERIES(R1, "12") "," SERIES(R2, "5"));
-    cr_assert_eq(prometheus_parse(body, strlen(body), "q", "release", NULL, "r2", &answer, &fault),
-                 STATUS_OK);
+    want.stable = NULL;
+    cr_assert_eq(parse(VECTOR(SERIES(R1, "12") "," SERIES(R2, "5"))), STATUS_OK);
     cr_assert_eq(answer.count, 1);
     cr_assert_eq(answer.series[0].arm, ARM_CANARY);
 }
@@ -99,6 +106,7 @@ Test(prometheus_parse, warnings_are_seen_and_infos_are_not)
                        "\"warnings\":[\"remote read failed\"]}"),
                  STATUS_OK);
     cr_assert(answer.warned);
+    cr_assert_str_eq(vector.warning, "remote read failed");
     cr_assert_eq(parse("{\"status\":\"success\",\"data\":{\"resultType\":\"vector\",\"result\":[]},"
                        "\"warnings\":[],\"infos\":[\"metric might not be a counter\"]}"),
                  STATUS_OK);
@@ -131,6 +139,41 @@ Test(prometheus_parse, another_release_may_be_odd)
 {
     cr_assert_eq(parse(VECTOR(SERIES("\"release\":\"r7\"", "NaN") "," SERIES(R1, "3"))), STATUS_OK);
     cr_assert_eq(answer.count, 1);
+}
+
+/* One answer serves every service: each sees its own series, and only its own oddities. */
+Test(prometheus_parse, a_label_tells_services_apart)
+{
+    const char *body =
+        VECTOR(SERIES("\"svc\":\"a\",\"release\":\"r1\"", "10") "," SERIES(
+            "\"svc\":\"b\",\"release\":\"r1\"",
+            "NaN") "," SERIES("\"svc\":\"a\",\"release\":\"r2\"",
+                              "1") "," SERIES("\"release\":\"r1\"",
+                                              "7") "," SERIES("\"svc\":\"ab\",\"release\":\"r1\"",
+                                                              "30") "," SERIES("\"svc\":\"a\",\"release\":"
+                                                                               "\"r1\",\"pod\":\"2\"",
+                                                                               "20"));
+    static const struct {
+        const char *service;
+        size_t count;
+        int64_t stable;
+    } cases[] = {{"a", 3, 30}, {"ab", 1, 30}, {"c", 0, 0}, {"", 0, 0}};
+    question.service_label = "svc";
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        int64_t stable = 0;
+        want.service = cases[i].service;
+        cr_assert_eq(parse(body), STATUS_OK, "%s", fault.detail);
+        cr_expect_eq(answer.count, cases[i].count, "%s: %zu", cases[i].service, answer.count);
+        for (size_t at = 0; at < answer.count; at++)
+            stable += answer.series[at].arm == ARM_STABLE ? answer.series[at].value : 0;
+        cr_expect_eq(stable, cases[i].stable, "%s", cases[i].service);
+    }
+    want.service = "b";
+    cr_assert_eq(parse(body), STATUS_PEER);
+    cr_assert_not_null(strstr(fault.detail, "\"svc\":\"b\""), "%s", fault.detail);
+    question.service_label = "team";
+    cr_assert_eq(parse(body), STATUS_PEER);
+    cr_assert_not_null(strstr(fault.next_step, "service_label"), "%s", fault.next_step);
 }
 
 Test(prometheus_parse, refuses_what_is_not_a_vector_of_counters)
@@ -208,7 +251,7 @@ static void put_series(struct text *body, size_t count)
 Test(prometheus_parse, ten_thousand_series_and_no_more)
 {
     struct text body;
-    text_init(&body, PROMETHEUS_BODY_MAX);
+    text_init(&body, SOURCE_BODY_MAX);
     put_series(&body, PROMETHEUS_SERIES_MAX);
     cr_assert_eq(parse_text(text_get(&body), body.length), STATUS_OK, "%s", fault.detail);
     cr_assert_eq(answer.count, PROMETHEUS_SERIES_MAX);
@@ -228,7 +271,7 @@ Test(prometheus_parse, a_wall_of_brackets_costs_nothing)
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         struct mono_time begun = clock_mono();
         struct text body;
-        text_init(&body, PROMETHEUS_BODY_MAX);
+        text_init(&body, SOURCE_BODY_MAX);
         text_puts(&body, "{\"status\":\"success\",\"data\":{\"resultType\":\"vector\",\"result\":[");
         while (body.length + strlen(parts[i]) <= body.maximum)
             text_puts(&body, parts[i]);
