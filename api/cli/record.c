@@ -22,6 +22,8 @@ void record_free(struct record *record)
     if (record != NULL) {
         free(record->decision);
         free(record->split);
+        free(record->verdict);
+        free(record->link);
         free(record);
     }
 }
@@ -32,6 +34,28 @@ bool record_equal(const struct record_decision *decision)
 }
 
 /* --- decisions ----------------------------------------------------------------------------------------- */
+
+static void copy(char *out, size_t size, struct json_object *object, const char *name)
+{
+    snprintf(out, size, "%s", pick_text(object, name));
+}
+
+/* What its event says of names and documents. */
+static void read_names(struct record_decision *decision, struct json_object *event)
+{
+    struct json_object *data = pick(event, "data"), *frozen = pick(data, "frozen");
+    copy(decision->event, sizeof decision->event, event, "id");
+    copy(decision->at, sizeof decision->at, event, "at");
+    copy(decision->service, sizeof decision->service, event, "service");
+    copy(decision->release, sizeof decision->release, event, "release");
+    copy(decision->rollout, sizeof decision->rollout, event, "rollout");
+    copy(decision->stable, sizeof decision->stable, data, "stable");
+    decision->has_frozen = frozen != NULL;
+    for (size_t i = 0; i < SPEC_FROZEN; i++) {
+        decision->has_frozen = decision->has_frozen &&
+                               digest_parse_hex(pick_text(frozen, spec_frozen_name[i]), &decision->frozen[i]);
+    }
+}
 
 /* sha256(hash before || canonical JSON of the event as it was stored). Takes both hashes out of `event`. */
 static bool hash_holds(struct json_object *event)
@@ -95,21 +119,49 @@ static enum status add_decision(struct record *record, struct json_object *event
     if (status != STATUS_OK) {
         return status;
     }
-    snprintf(decision->event, sizeof decision->event, "%s", pick_text(event, "id"));
-    snprintf(decision->at, sizeof decision->at, "%s", pick_text(event, "at"));
+    status = spec_read_link(event, pointer, &decision->link, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    read_names(decision, event);
     decision->hash = hash_holds(event);
     record->decisions++;
     return STATUS_OK;
 }
 
-static enum status read_decisions(struct record *record, struct json_object *page, struct fault *fault)
+/* --- links and verdicts --------------------------------------------------------------------------------- */
+
+static enum status add_link(struct record *record, struct json_object *value, const char *pointer,
+                            struct fault *fault)
 {
-    size_t count = pick_length(page, "decisions");
-    enum status status = STATUS_OK;
-    for (size_t i = 0; i < count && status == STATUS_OK && !record->begun; i++) {
-        char pointer[64];
-        snprintf(pointer, sizeof pointer, "/decisions/%zu", i);
-        status = add_decision(record, pick_nth(page, "decisions", i), pointer, fault);
+    void *grown;
+    enum status status = grow(record->link, sizeof *record->link, record->links, &record->link_room,
+                              RECORD_LINKS_MAX, "links", &grown, fault);
+    record->link = grown;
+    if (status == STATUS_OK) {
+        status = spec_read_link(value, pointer, &record->link[record->links], fault);
+    }
+    record->links += status == STATUS_OK ? 1 : 0;
+    return status;
+}
+
+static enum status add_verdict(struct record *record, struct json_object *value, const char *pointer,
+                               struct fault *fault)
+{
+    void *grown;
+    enum status status = grow(record->verdict, sizeof *record->verdict, record->verdicts,
+                              &record->verdict_room, RECORD_VERDICTS_MAX, "verdicts", &grown, fault);
+    record->verdict = grown;
+    if (status != STATUS_OK) {
+        return status;
+    }
+    struct record_verdict *verdict = &record->verdict[record->verdicts];
+    memset(verdict, 0, sizeof *verdict);
+    status = spec_read_verdict(value, pointer, record->head.origin_us, &verdict->stored, fault);
+    if (status == STATUS_OK) {
+        copy(verdict->at, sizeof verdict->at, value, "at");
+        record->verdicts++;
+        record->verdicts_open++;
     }
     return status;
 }
@@ -136,18 +188,6 @@ static enum status add_split(struct record *record, struct json_object *value, c
     return status;
 }
 
-static enum status read_splits(struct record *record, struct json_object *page, struct fault *fault)
-{
-    size_t count = pick_length(page, "split_blocks");
-    enum status status = STATUS_OK;
-    for (size_t i = 0; i < count && status == STATUS_OK && !record->begun; i++) {
-        char pointer[64];
-        snprintf(pointer, sizeof pointer, "/split_blocks/%zu", i);
-        status = add_split(record, pick_nth(page, "split_blocks", i), pointer, fault);
-    }
-    return status;
-}
-
 /* --- blocks --------------------------------------------------------------------------------------------- */
 
 static void begin(struct record *record)
@@ -163,6 +203,8 @@ static void begin(struct record *record)
     if (record->decisions > 0) {
         replay_next(&record->replay, &record->decision[0].stored);
     }
+    record_check_decisions(record);
+    record_check_verdicts(record);
 }
 
 static void breaks(struct record *record, const char *what, int64_t number)
@@ -212,7 +254,7 @@ static enum status add_block(struct record *record, struct json_object *value, c
     struct block block;
     int64_t seq = 0;
     decide_due(record);
-    if (record->at == record->decisions) {
+    if (record->at == record->decisions && record->verdicts_open == 0) {
         return STATUS_OK; /* nothing rests on it */
     }
     enum status status = spec_read_block(value, pointer, &seq, &block, fault);
@@ -231,19 +273,8 @@ static enum status add_block(struct record *record, struct json_object *value, c
     if (!replay_block(&record->replay, &block)) {
         breaks(record, "block", seq);
     }
+    record_check_verdicts(record);
     return STATUS_OK;
-}
-
-static enum status read_blocks(struct record *record, struct json_object *page, struct fault *fault)
-{
-    size_t count = pick_length(page, "blocks");
-    enum status status = STATUS_OK;
-    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
-        char pointer[64];
-        snprintf(pointer, sizeof pointer, "/blocks/%zu", i);
-        status = add_block(record, pick_nth(page, "blocks", i), pointer, fault);
-    }
-    return status;
 }
 
 /* --- pages ---------------------------------------------------------------------------------------------- */
@@ -264,6 +295,39 @@ static enum status read_head(struct record *record, struct json_object *page, st
     return status;
 }
 
+typedef enum status (*add_item)(struct record *record, struct json_object *value, const char *pointer,
+                                struct fault *fault);
+
+static enum status read_list(struct record *record, struct json_object *page, const char *name, add_item add,
+                             struct fault *fault)
+{
+    size_t count = pick_length(page, name);
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        char pointer[64];
+        snprintf(pointer, sizeof pointer, "/%s/%zu", name, i);
+        status = add(record, pick_nth(page, name, i), pointer, fault);
+    }
+    return status;
+}
+
+/* What is of a later time than the blocks that have begun is left out. */
+static enum status read_lists(struct record *record, struct json_object *page, struct fault *fault)
+{
+    static const struct {
+        const char *name;
+        add_item add;
+    } lists[] = {{"decisions", add_decision},
+                 {"links", add_link},
+                 {"verdicts", add_verdict},
+                 {"split_blocks", add_split}};
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0] && status == STATUS_OK && !record->begun; i++) {
+        status = read_list(record, page, lists[i].name, lists[i].add, fault);
+    }
+    return status;
+}
+
 enum status record_page(struct record *record, const char *json, size_t length, struct fault *fault)
 {
     struct json_object *page = NULL;
@@ -275,10 +339,8 @@ enum status record_page(struct record *record, const char *json, size_t length, 
         status = read_head(record, page, fault);
     }
     if (status == STATUS_OK) {
-        status = read_decisions(record, page, fault);
-    }
-    if (status == STATUS_OK) {
-        status = read_splits(record, page, fault);
+        record_check_page(record, page); /* before what reads it takes it apart */
+        status = read_lists(record, page, fault);
     }
     if (status == STATUS_OK) {
         snprintf(record->cursor, sizeof record->cursor, "%s", pick_text(page, "next_cursor"));
@@ -286,7 +348,7 @@ enum status record_page(struct record *record, const char *json, size_t length, 
         if (!record->begun && (record->last || pick_length(page, "blocks") > 0)) {
             begin(record);
         }
-        status = read_blocks(record, page, fault);
+        status = read_list(record, page, "blocks", add_block, fault);
     }
     json_object_put(page);
     return status;
@@ -298,4 +360,6 @@ void record_end(struct record *record)
         begin(record);
     }
     decide_due(record);
+    record_check_verdicts(record);
+    record_end_verdicts(record);
 }

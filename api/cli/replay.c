@@ -82,6 +82,7 @@ static int from_file(struct cli *cli, const char *path, struct record *record)
     FILE *file = input ? stdin : fopen(path, "re");
     struct fault fault = {0};
     enum status status = STATUS_OK;
+    record->saved = true;
     char *line = NULL;
     size_t room = 0, number = 0;
     ssize_t length;
@@ -252,6 +253,23 @@ static void put_table(const struct record *record, const char *event, bool color
     table_end(&table, colors, out);
 }
 
+/* What is wrong beside decisions that come out otherwise. */
+static void put_findings(const struct record *record, bool colors, struct text *out)
+{
+    size_t shown = record->findings < RECORD_FINDINGS_MAX ? record->findings : RECORD_FINDINGS_MAX;
+    if (record->findings > 0) {
+        text_puts(out, "  ");
+        output_paint(out, colors, PAINT_RED, "the record");
+        text_putc(out, '\n');
+    }
+    for (size_t i = 0; i < shown; i++) {
+        say(out, "%s", record->finding[i]);
+    }
+    if (record->findings > shown) {
+        say(out, "And %zu more.", record->findings - shown);
+    }
+}
+
 static void put_summary(const struct record *record, const struct summary *summary, struct text *out)
 {
     char decisions[OUTPUT_MAX], blocks[OUTPUT_MAX];
@@ -263,6 +281,11 @@ static void put_summary(const struct record *record, const struct summary *summa
                  "%zu of %s decisions do not come out as they were stored. Either the record was changed, or "
                  "this serin (%s) decides otherwise than the serind that decided then (the record is of %s).",
                  summary->different, decisions, SERIN_VERSION, record->head.version);
+    } else if (record->findings > 0) {
+        snprintf(sentence, sizeof sentence,
+                 "%s decision%s come out as they were stored, but the record is not the one that serind "
+                 "wrote. Save it again from the server: serin replay %s --save FILE",
+                 decisions, summary->shown == 1 ? "" : "s", record->head.rollout);
     } else if (summary->shown == 0) {
         snprintf(sentence, sizeof sentence, "Nothing has been decided yet.");
     } else if (summary->bits) {
@@ -277,6 +300,16 @@ static void put_summary(const struct record *record, const struct summary *summa
             decisions, summary->shown == 1 ? "" : "s", blocks, summary->largest, REPLAY_TOLERANCE);
     }
     output_wrap(out, sentence, 0, WRAP);
+    if (record->saved && record->findings == 0 && summary->different == 0 && record->head.first > 0) {
+        char hex[DIGEST_HEX];
+        snprintf(sentence, sizeof sentence,
+                 "It ends with event no. %" PRId64
+                 " of %s, hash %s. Who made all hashes anew is found out only "
+                 "there: 'serin events %s --json' must show the same.",
+                 record->head.last, record->head.service, digest_hex(&record->head.hash, hex),
+                 record->head.service);
+        output_wrap(out, sentence, 0, WRAP);
+    }
     if (!record->head.weights_complete) {
         output_wrap(out,
                     "The weight was changed more often than the record remembers (63 changes); decisions "
@@ -309,6 +342,7 @@ static int show(struct cli *cli, const struct record *record, const char *event,
             put_differences(&out, decision);
         }
     }
+    put_findings(record, cli->out_colors, &out);
     put_summary(record, summary, &out);
     return cli_print(cli, &out);
 }
@@ -356,6 +390,34 @@ static struct json_object *decision_json(const struct record_decision *decision)
     return object;
 }
 
+static struct json_object *findings_json(const struct record *record)
+{
+    struct json_object *list = json_object_new_array();
+    for (size_t i = 0; i < record->findings && i < RECORD_FINDINGS_MAX && list != NULL; i++) {
+        struct json_object *text = json_object_new_string(record->finding[i]);
+        if (text == NULL || json_object_array_add(list, text) != 0) {
+            json_object_put(text);
+            json_object_put(list);
+            list = NULL;
+        }
+    }
+    return list;
+}
+
+/* The end of the chain that the record stands in: what the server has there tells a forger who made all
+ * hashes anew. */
+static struct json_object *last_event_json(const struct record *record)
+{
+    struct json_object *object = NULL;
+    char hex[DIGEST_HEX];
+    if (record->head.first > 0) {
+        object = json_object_new_object();
+        cli_add(&object, "seq", json_object_new_int64(record->head.last));
+        cli_add_text(&object, "hash", digest_hex(&record->head.hash, hex));
+    }
+    return object;
+}
+
 static int print_json(struct cli *cli, const struct record *record, const char *event,
                       const struct summary *summary)
 {
@@ -374,10 +436,13 @@ static int print_json(struct cli *cli, const struct record *record, const char *
     cli_add_text(&whole, "record_version", record->head.version);
     cli_add_text(&whole, "replay_version", SERIN_VERSION);
     cli_add(&whole, "blocks", json_object_new_int64(record->blocks));
-    cli_add(&whole, "equal", json_object_new_boolean(summary->different == 0));
+    cli_add(&whole, "equal", json_object_new_boolean(summary->different == 0 && record->findings == 0));
     cli_add(&whole, "bit_equal", json_object_new_boolean(summary->bits));
     cli_add(&whole, "weights_complete", json_object_new_boolean(record->head.weights_complete));
     cli_add(&whole, "decisions", list);
+    cli_add(&whole, "verdicts", json_object_new_int64((int64_t)record->verdicts));
+    cli_add(&whole, "findings", findings_json(record));
+    cli_add(&whole, "last_event", last_event_json(record));
     if (!good || whole == NULL) {
         json_object_put(whole);
         return cli_refuse(cli, NULL, "out of memory");
@@ -421,7 +486,7 @@ static int run_replay(struct cli *cli, struct args *args)
         } else {
             code = cli->json ? print_json(cli, record, event, &summary) : show(cli, record, event, &summary);
         }
-        if (code == CLI_OK && summary.different > 0) {
+        if (code == CLI_OK && (summary.different > 0 || record->findings > 0)) {
             code = CLI_REFUSED;
         }
     }

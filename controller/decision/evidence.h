@@ -218,6 +218,7 @@ enum verdict {
     VERDICT_COUNT
 };
 const char *verdict_name(enum verdict verdict);
+bool verdict_parse(const char *text, enum verdict *out); /* false: no verdict has that name */
 enum verdict evidence_verdict(const struct evidence *evidence, const struct policy *policy, enum sli sli,
                               double now_s, bool blind);
 

@@ -2,11 +2,22 @@
 #include "decision/ni.h"
 
 #include <math.h>
+#include <string.h>
 
 const char *verdict_name(enum verdict verdict)
 {
     static const char *const names[VERDICT_COUNT] = {"pass", "fail", "inconclusive", "no_data", "error"};
     return names[verdict];
+}
+
+bool verdict_parse(const char *text, enum verdict *out)
+{
+    for (int i = 0; i < VERDICT_COUNT; i++)
+        if (strcmp(verdict_name((enum verdict)i), text) == 0) {
+            *out = (enum verdict)i;
+            return true;
+        }
+    return false;
 }
 
 /* The SLI has passed the newest raise: what it has proven, it has proven in the present step. */

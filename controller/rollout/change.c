@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "rollout/reason.h"
 #include "spec/inputs.h"
+#include "spec/record_digest.h"
 #include "store/events.h"
 
 #include <stdio.h>
@@ -125,6 +126,32 @@ static struct json_object *evidence_seen(const struct rollout_state *state)
     return NULL;
 }
 
+/* Digests of the frozen documents that the decision went by: they stand in the hashed event, so that a record
+   with others is found out. NULL where they cannot be read (a rollout is left without them), or no memory. */
+static struct json_object *frozen(const struct rollout_state *state)
+{
+    const struct {
+        const char *name;
+        const struct text *text;
+    } documents[] = {{"slos", &state->row.slos}, {"policy", &state->row.policy}, {"plan", &state->row.plan}};
+    struct json_object *object = json_object_new_object();
+    bool good = object != NULL;
+    for (size_t i = 0; i < sizeof documents / sizeof documents[0] && good; i++) {
+        struct json_object *value = NULL;
+        struct digest digest;
+        char hex[DIGEST_HEX];
+        good =
+            json_parse(text_get(documents[i].text), documents[i].text->length, &value, NULL) == STATUS_OK &&
+            spec_digest(value, &digest) == STATUS_OK &&
+            put(object, documents[i].name, json_object_new_string(digest_hex(&digest, hex)));
+        json_object_put(value);
+    }
+    if (good)
+        return object;
+    json_object_put(object);
+    return NULL;
+}
+
 /* What the event keeps: enough to replay the decision (law 7), and what a person wants to see. */
 static struct json_object *event_data(const struct rollout_state *state, const struct snapshot *snapshot,
                                       struct json_object *seen, const struct rule *rule,
@@ -145,6 +172,9 @@ static struct json_object *event_data(const struct rollout_state *state, const s
                 put(data, "version", json_object_new_string(SERIN_VERSION)) &&
                 put(data, "evidence", json_object_get(seen)) &&
                 put(data, "inputs", spec_write_inputs(snapshot));
+    struct json_object *documents = good ? frozen(state) : NULL;
+    if (documents != NULL)
+        good = put(data, "frozen", documents);
     if (good && rule->next_step != NULL)
         good = put(data, "next_step", json_object_new_string(rule->next_step));
     if (good && row->stable[0] != '\0')

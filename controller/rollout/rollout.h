@@ -37,8 +37,9 @@ enum status rollout_command(struct db *db, const char *id, const struct rollout_
                             const char *actor, char result[ID_MAX], struct fault *fault) MUST_CHECK;
 
 /* Brings `service` back to its rollback target, or to `to` (see the OpenAPI operation rollbackService). `to`
-   and `reason` may be NULL. CONFLICT, with the releases and why each is skipped, when there is no target. *left: name of the release that was left ("" = nothing changed); *ended: the rollout
-   ended by this, or "". */
+   and `reason` may be NULL. CONFLICT, with the releases and why each is skipped, when there is no target.
+   *left: name of the release that was left ("" = nothing changed); *ended: the rollout ended by this, or "".
+ */
 enum status rollout_rollback(struct db *db, const char *service, const char *to, const char *reason,
                              const char *actor, char left[NAME_MAX_LENGTH + 1], char ended[ID_MAX],
                              struct fault *fault) MUST_CHECK;
@@ -54,7 +55,7 @@ enum status rollout_lift_quarantine(struct db *db, const char *service, const ch
 
 /* One page of a rollout's record (schema Record) appended to `out`, but for the last field, next_cursor, and
    the brace that ends it. `cursor` is "" or *next of the page before; *next is "" on the last. Reads only. */
-enum { ROLLOUT_RECORD_CURSOR = 96 };
+enum { ROLLOUT_RECORD_CURSOR = 193 };
 enum status rollout_record(struct db *db, const char *id, const char *cursor, struct text *out,
                            char next[ROLLOUT_RECORD_CURSOR], struct fault *fault) MUST_CHECK;
 

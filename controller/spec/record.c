@@ -1,10 +1,12 @@
 /* Reading the record of a rollout. */
 #include "spec/record.h"
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "spec/fields.h"
 #include "spec/inputs.h"
 #include "spec/plan.h"
+#include "spec/record_digest.h"
 #include "spec/slos.h"
 
 #include <math.h>
@@ -12,6 +14,10 @@
 #include <string.h>
 
 enum { BLOCKS_MAX = 1 << 30 };
+
+#define EVENTS_MAX (INT64_C(1) << 53)
+
+const char *const spec_frozen_name[SPEC_FROZEN] = {"slos", "policy", "plan"};
 
 static const double time_max_s = 1e12; /* of evidence: far beyond any rollout, and exact to the microsecond */
 
@@ -96,10 +102,53 @@ static void read_documents(struct json_fields *fields, struct spec_record *out)
     policy_allowances(&out->slos, &out->policy.policy);
 }
 
+static void read_digest(struct json_fields *fields, const char *name, struct digest *out)
+{
+    const char *hex;
+    if (json_fields_text(fields, name, JSON_REQUIRED, 0, DIGEST_HEX, &hex) && !digest_parse_hex(hex, out)) {
+        spec_wrong(fields, name, "must be 64 hex digits");
+    }
+}
+
+static void read_time(struct json_fields *fields, const char *name, struct wall_time *out)
+{
+    const char *text;
+    if (json_fields_text(fields, name, JSON_REQUIRED, 1, 64, &text) && !clock_parse(text, out)) {
+        spec_wrong(fields, name, "must be a time (RFC 3339)");
+    }
+}
+
+static void read_span(struct json_fields *above, struct spec_record *out)
+{
+    struct json_fields fields;
+    struct json_object *span;
+    if (!json_fields_object(above, "events", JSON_OPTIONAL, &span)) {
+        return;
+    }
+    json_fields_open(&fields, span, "/events", above->fault);
+    json_fields_integer(&fields, "first", JSON_REQUIRED, 1, EVENTS_MAX, &out->first);
+    json_fields_integer(&fields, "last", JSON_REQUIRED, 1, EVENTS_MAX, &out->last);
+    read_digest(&fields, "before", &out->before);
+    read_digest(&fields, "hash", &out->hash);
+    above->failed = above->failed || fields.failed;
+}
+
+static void digest_documents(struct json_object *value, struct json_fields *fields, struct spec_record *out)
+{
+    for (size_t i = 0; i < SPEC_FROZEN; i++) {
+        struct json_object *document;
+        if (!json_object_object_get_ex(value, spec_frozen_name[i], &document) ||
+            spec_digest(document, &out->frozen[i]) != STATUS_OK) {
+            fields->failed = true;
+        }
+    }
+}
+
 enum status spec_read_record(struct json_object *value, struct spec_record *out, struct fault *fault)
 {
     struct json_fields fields;
     const char *stable;
+    struct wall_time origin = {0};
     memset(out, 0, sizeof *out);
     json_fields_open(&fields, value, "", fault);
     read_text(&fields, "rollout", sizeof out->rollout, out->rollout);
@@ -112,8 +161,14 @@ enum status spec_read_record(struct json_object *value, struct spec_record *out,
     json_fields_bool(&fields, "fix", JSON_REQUIRED, &out->fix);
     json_fields_bool(&fields, "weights_complete", JSON_REQUIRED, &out->weights_complete);
     json_fields_number(&fields, "tick_s", JSON_REQUIRED, 1e-3, 86400, &out->tick_s);
+    read_time(&fields, "origin", &origin);
+    out->origin_us = origin.us;
     read_weights(&fields, out);
     read_documents(&fields, out);
+    read_span(&fields, out);
+    if (!fields.failed) {
+        digest_documents(value, &fields, out);
+    }
     return closed(&fields);
 }
 
@@ -201,6 +256,18 @@ enum status spec_read_decision(struct json_object *event, const char *pointer, s
         snprintf(at, sizeof at, "%s/data", pointer);
         read_data(data, at, out, missing, &fields);
     }
+    return closed(&fields);
+}
+
+enum status spec_read_link(struct json_object *value, const char *pointer, struct spec_link *out,
+                           struct fault *fault)
+{
+    struct json_fields fields;
+    memset(out, 0, sizeof *out);
+    json_fields_open(&fields, value, pointer, fault);
+    json_fields_integer(&fields, "seq", JSON_REQUIRED, 1, EVENTS_MAX, &out->seq);
+    read_digest(&fields, "hash", &out->hash);
+    read_digest(&fields, "prev_hash", &out->before);
     return closed(&fields);
 }
 
@@ -324,4 +391,43 @@ enum status spec_read_split_block(struct json_object *value, const char *pointer
     json_fields_number(&fields, "w_hi", JSON_REQUIRED, 0, 1, &out->w_hi);
     json_fields_bool(&fields, "new_step", JSON_REQUIRED, &out->new_step);
     return closed(&fields);
+}
+
+/* --- verdicts ------------------------------------------------------------------------------------------- */
+
+enum status spec_read_verdict(struct json_object *value, const char *pointer, int64_t origin_us,
+                              struct replay_verdict *out, struct fault *fault)
+{
+    struct json_fields fields, inner, arms;
+    struct json_object *detail, *total, *proof;
+    struct wall_time at = {0};
+    const char *text;
+    char where[160], below[180];
+    memset(out, 0, sizeof *out);
+    json_fields_open(&fields, value, pointer, fault);
+    if (json_fields_text(&fields, "sli", JSON_REQUIRED, 1, 32, &text) && !sli_parse(text, &out->sli)) {
+        spec_wrong(&fields, "sli", "is no SLI that this version knows");
+    }
+    if (json_fields_text(&fields, "verdict", JSON_REQUIRED, 1, 32, &text) &&
+        !verdict_parse(text, &out->verdict)) {
+        spec_wrong(&fields, "verdict", "is no verdict");
+    }
+    read_time(&fields, "at", &at);
+    out->at_s = (double)(at.us - origin_us) / 1e6;
+    if (!json_fields_object(&fields, "detail", JSON_REQUIRED, &detail)) {
+        return STATUS_INVALID;
+    }
+    snprintf(where, sizeof where, "%s/detail", pointer);
+    json_fields_open(&inner, detail, where, fault);
+    if (json_fields_object(&inner, "total", JSON_REQUIRED, &total)) {
+        snprintf(below, sizeof below, "%s/total", where);
+        json_fields_open(&arms, total, below, fault);
+        read_arms(&arms, &out->total);
+        inner.failed = inner.failed || arms.failed;
+    }
+    if (json_object_object_get_ex(detail, "log_noninferiority", &proof) && proof != NULL) {
+        out->has_proof = true;
+        json_fields_number(&inner, "log_noninferiority", JSON_REQUIRED, -time_max_s, time_max_s, &out->proof);
+    }
+    return fields.failed || inner.failed ? STATUS_INVALID : STATUS_OK;
 }

@@ -104,16 +104,6 @@ enum status rollouts_store_evidence(struct db *db, const char *id, struct eviden
     return status;
 }
 
-static bool verdict_parse(const char *text, enum verdict *out)
-{
-    for (int i = 0; i < VERDICT_COUNT; i++)
-        if (strcmp(verdict_name((enum verdict)i), text) == 0) {
-            *out = (enum verdict)i;
-            return true;
-        }
-    return false;
-}
-
 enum status rollouts_verdicts(struct db *db, const char *id, enum verdict out[SLI_COUNT], struct fault *fault)
 {
     struct db_params params = {.count = 0};
