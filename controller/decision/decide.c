@@ -113,7 +113,9 @@ facts facts_of(const struct snapshot *s)
            when(s->step + 1 >= s->steps, FACT_NEXT_LAST) | when(s->new_weight < s->weight, FACT_LOWER) |
            when(s->phase == PHASE_PAUSED && s->resume_phase == PHASE_PENDING, FACT_RESUMES_PENDING) |
            when(s->phase == PHASE_PAUSED && s->resume_phase == PHASE_BAKING, FACT_RESUMES_BAKING) |
-           when(s->source != 0, FACT_SOURCE);
+           when(s->source != 0, FACT_SOURCE) |
+           when(s->phase == PHASE_PAUSED && s->resume_phase != PHASE_PENDING && s->weight == 0,
+                FACT_UNSERVED);
 }
 
 static bool matches(const struct rule *rule, const struct snapshot *snapshot, enum verb verb, facts known)

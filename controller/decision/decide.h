@@ -146,7 +146,8 @@ struct snapshot {
     X(FAILED, "a guardrail has failed that did not roll back")                                               \
     X(RESUMES_PENDING, "paused while pending")                                                               \
     X(RESUMES_BAKING, "paused while baking")                                                                 \
-    X(SOURCE, "the metrics source fails or warns")
+    X(SOURCE, "the metrics source fails or warns")                                                           \
+    X(UNSERVED, "paused in a step, and the canary has no weight")
 
 enum fact {
 #define X(name, text) FACT_##name,

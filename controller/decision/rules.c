@@ -205,7 +205,9 @@ static const struct rule rules[] = {
      "Paused, all traffic to {stable}: the database was restored to an earlier state, and what this rollout "
      "had done since "
      "is not known.",
-     "Look at what was lost; then abort, and start anew with 'serin rollout retry'."},
+     "Look at what was lost; then abort, and start anew with 'serin rollout retry'; or resume, and the step "
+     "begins "
+     "anew at its own weight."},
     {"restored.first", P(PROGRESSING) | P(BAKING), VERB_RESTORED, 0, 0, PHASE_PAUSED, EFFECT_PAGE,
      "rollout.paused",
      "Paused: the database was restored to an earlier state, and what this rollout had done since is not "
@@ -221,6 +223,12 @@ static const struct rule rules[] = {
     {"pause.again", P(PAUSED), VERB_PAUSE, 0, 0, NEXT_STAY, 0, NULL, "It is paused already.", NULL},
     {"pause.ended", ENDED, VERB_PAUSE, 0, 0, NEXT_STAY, EFFECT_REFUSE, NULL,
      "This rollout has ended as {phase}.", "Start a new one with 'serin rollout start'."},
+    {"resume.frozen", P(PAUSED), VERB_RESUME, F(UNSERVED) | F(FROZEN), 0, NEXT_STAY, EFFECT_REFUSE, NULL,
+     "The canary has no weight, and advances are frozen everywhere.",
+     "Lift the freeze with 'serin freeze --lift' first."},
+    {"resume.step", P(PAUSED), VERB_RESUME, F(UNSERVED), 0, NEXT_RESUME,
+     EFFECT_RESTART_STEP | EFFECT_ROUTE_STEP, "rollout.resumed",
+     "Resumed by hand: step {step} of {steps} begins anew, since the canary had no weight.", NULL},
     {"resume", P(PAUSED), VERB_RESUME, 0, 0, NEXT_RESUME, EFFECT_RESTART_STEP, "rollout.resumed",
      "Resumed by hand.", NULL},
     {"resume.running", P(PENDING) | ADVANCING, VERB_RESUME, 0, 0, NEXT_STAY, 0, NULL, "It is not paused.",
@@ -272,7 +280,7 @@ static const struct rule rules[] = {
 
     {"set_weight", SERVING, VERB_SET_WEIGHT, F(STABLE) | F(LOWER), 0, PHASE_PAUSED, EFFECT_ROUTE_WEIGHT,
      "rollout.weight_set", "Lowered by hand from {weight} to {new_weight}, and paused there.",
-     "'serin rollout resume' goes on from this weight."},
+     "'serin rollout resume' goes on from this weight; from 0 it begins the step anew at its own."},
     {"set_weight.up", SERVING, VERB_SET_WEIGHT, F(STABLE), 0, NEXT_STAY, EFFECT_REFUSE, NULL,
      "The weight is {weight}; set-weight only lowers it.", "To go up, use 'serin rollout promote'."},
     {"set_weight.first", LIVE, VERB_SET_WEIGHT, 0, 0, NEXT_STAY, EFFECT_REFUSE, NULL,

@@ -249,6 +249,44 @@ Test(rollout_policy, a_restored_database_pauses_what_was_live, .fini = close_wor
     free(id);
 }
 
+static enum status resume(const char *id, struct fault *fault)
+{
+    char result[ID_MAX];
+    db_deadline(world.db, clock_mono_after_ms(clock_mono(), 10000));
+    cr_assert_eq(db_begin(world.db, fault), STATUS_OK);
+    enum status status = rollout_command(world.db, id, &(struct rollout_command){.verb = VERB_RESUME},
+                                         "tester", result, fault);
+    if (status == STATUS_OK)
+        cr_assert_eq(db_commit(world.db, fault), STATUS_OK);
+    else
+        db_rollback(world.db);
+    return status;
+}
+
+Test(rollout_policy, who_resumes_after_a_restore_begins_the_step_anew_at_its_own_weight, .fini = close_world)
+{
+    struct fault fault = {0};
+    open_with("", "");
+    char *id = begin("v2");
+    run(id, 2, 6, 5, 0);
+    world_sql(&world, "UPDATE route_rev SET incarnation = incarnation + 1");
+    world_tick(&world, id);
+    cr_assert_str_eq(field(id, "canary_weight || ' ' || step"), "0 1");
+    world_sql(&world, "INSERT INTO freezes (reason, since, by) VALUES ('test', serin_now(), 'tester')");
+    cr_expect_eq(resume(id, &fault), STATUS_CONFLICT, "while frozen no canary gets more weight");
+    cr_expect_str_eq(field(id, "phase"), "paused");
+    world_sql(&world, "UPDATE freezes SET lifted_at = serin_now(), lifted_by = 'tester'");
+    cr_assert_eq(resume(id, &fault), STATUS_OK, "%s", fault.detail);
+    cr_expect_str_eq(field(id, "phase || ' ' || rule"), "progressing resume.step");
+    cr_expect_str_eq(
+        world_text(&world, "SELECT canary || ' ' || canary_weight FROM routes ORDER BY epoch DESC LIMIT 1"),
+        "v2 500");
+    cr_expect_str_eq(field(id, "step_since IS NULL"), "t", "the bake of the step counts when it is applied");
+    run(id, 12, 160, 50, 1);
+    cr_expect_str_eq(field(id, "step"), "2", "%s", field(id, "reason"));
+    free(id);
+}
+
 Test(rollout_policy, superseding_a_first_release_leaves_it_serving, .fini = close_world)
 {
     struct fault fault = {0};

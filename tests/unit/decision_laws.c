@@ -101,7 +101,11 @@ static void check_command(const struct snapshot *s, enum verb verb, const struct
                   decision->rule->id);
     bool up = (effects & (EFFECT_ROUTE_STEP | EFFECT_ROUTE_PROMOTE)) != 0;
     if (verb != VERB_TICK && up)
-        cr_assert(verb == VERB_PROMOTE || verb == VERB_PROMOTE_FULL, "%s promotes", decision->rule->id);
+        cr_assert(verb == VERB_PROMOTE || verb == VERB_PROMOTE_FULL ||
+                      /* back to where it was: a step whose weight was taken away begins anew */
+                      (verb == VERB_RESUME && s->weight == 0 && decision->step == s->step &&
+                       (effects & EFFECT_ROUTE_PROMOTE) == 0),
+                  "%s promotes", decision->rule->id);
     if (up)
         cr_assert(!s->frozen, "%s promotes while frozen", decision->rule->id);
     if (effects & EFFECT_ROUTE_WEIGHT)

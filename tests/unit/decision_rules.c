@@ -70,7 +70,8 @@ static void hold_laws(const struct rule *rule, const struct region *r)
         cr_assert(rule->next == PHASE_PAUSED || rule->next == PHASE_ROLLED_BACK, "%s stays blind", rule->id);
     if ((rule->effects & advancing) != 0)
         cr_assert(!POSSIBLE(r, FROZEN) &&
-                      (r->verb == VERB_TICK || r->verb == VERB_PROMOTE || r->verb == VERB_PROMOTE_FULL),
+                      (r->verb == VERB_TICK || r->verb == VERB_PROMOTE || r->verb == VERB_PROMOTE_FULL ||
+                       (r->verb == VERB_RESUME && (rule->effects & EFFECT_RESTART_STEP) != 0)),
                   "%s promotes while frozen, or by another verb", rule->id);
     if (pending && (rule->effects & advancing) != 0)
         cr_assert(SURE(r, CORPORA), "%s starts without its corpora", rule->id);
@@ -97,7 +98,8 @@ static void hold_shape(const struct rule *rule, const struct region *r)
     bool live = phase_live(r->phase);
     cr_assert((route & (route - 1)) == 0 && (step & (step - 1)) == 0, "%s wants two routes or steps",
               rule->id);
-    cr_assert(!(route & EFFECT_ROUTE_STEP) || step != 0, "%s gives the weight of no step", rule->id);
+    cr_assert(!(route & EFFECT_ROUTE_STEP) || step != 0 || (rule->effects & EFFECT_RESTART_STEP) != 0,
+              "%s gives the weight of no step", rule->id);
     cr_assert(step == 0 || (route & (EFFECT_ROUTE_STEP | EFFECT_ROUTE_PROMOTE)), "%s moves without a weight",
               rule->id);
     cr_assert(!(rule->effects & EFFECT_REFUSE) || (rule->next == NEXT_STAY && rule->effects == EFFECT_REFUSE),
@@ -136,7 +138,7 @@ static bool realise(const struct region *r, struct snapshot *s)
                            .resume_phase = PHASE_PROGRESSING,
                            .step = 2,
                            .steps = SURE(r, NEXT_LAST) ? 3 : 9,
-                           .weight = 500,
+                           .weight = SURE(r, UNSERVED) ? 0 : 500,
                            .new_weight = SURE(r, LOWER) ? 100 : 900,
                            .blind_since_ms = -1,
                            .step_since_ms = -1,
@@ -186,7 +188,7 @@ static bool decided[256]; /* by decide(), not only here */
  * random. */
 static void hold_decide(size_t at, const struct region *r)
 {
-    enum { TRIES = 64 };
+    enum { TRIES = 128 };
     static struct dice dice = {88172645463325252u};
     const facts judgements = JUDGED(WORSE) | JUDGED(CEILING) | JUDGED(BURN) | JUDGED(SHARED_CAUSE) |
                              JUDGED(ATTRIBUTING) | JUDGED(SHARED) | JUDGED(BUDGET) | JUDGED(SPLIT) |
