@@ -44,6 +44,32 @@ void explain_where(struct json_object *rollout, struct text *out)
     }
 }
 
+void explain_forecast(struct json_object *forecast, struct text *out)
+{
+    char total[OUTPUT_MAX], first[OUTPUT_MAX], rate[OUTPUT_MAX];
+    if (forecast == NULL) {
+        return;
+    }
+    struct json_object *step = pick_nth(forecast, "steps", 0);
+    text_printf(out, "  At %s a second ", output_requests(pick_number(forecast, "rps"), "request", rate));
+    if (!pick_has(forecast, "total_s")) {
+        text_puts(out, "this plan does not finish by itself:");
+        for (size_t i = 0; i < pick_length(forecast, "steps"); i++) {
+            if (!pick_bool(pick_nth(forecast, "steps", i), "in_time")) {
+                text_printf(out, " step %zu is not proven before its deadline;", i + 1);
+                break;
+            }
+        }
+        text_puts(out, " 'serin lint' says what would help.\n");
+        return;
+    }
+    text_printf(out, "this plan needs about %s", output_span(pick_integer(forecast, "total_s"), total));
+    if (pick_length(forecast, "steps") > 1) {
+        text_printf(out, "; step 1 about %s", output_span(pick_integer(step, "seconds"), first));
+    }
+    text_puts(out, pick_bool(forecast, "measured") ? ".\n" : " (rate of the policy's expected_rps).\n");
+}
+
 void explain_muted(struct json_object *rollout, struct text *out)
 {
     char until[OUTPUT_MAX];

@@ -45,33 +45,6 @@ static void add_flag(struct args *args, const char *option, struct json_object *
     }
 }
 
-/* "At 12 requests a second this plan needs about 3 h; step 1 about 40 min." */
-static void put_forecast(struct text *out, struct json_object *forecast)
-{
-    char total[OUTPUT_MAX], first[OUTPUT_MAX], rate[OUTPUT_MAX];
-    if (forecast == NULL) {
-        return;
-    }
-    struct json_object *step = pick_nth(forecast, "steps", 0);
-    text_printf(out, "  At %s a second ", output_requests(pick_number(forecast, "rps"), "request", rate));
-    if (!pick_has(forecast, "total_s")) {
-        text_puts(out, "this plan does not finish by itself:");
-        for (size_t i = 0; i < pick_length(forecast, "steps"); i++) {
-            if (!pick_bool(pick_nth(forecast, "steps", i), "in_time")) {
-                text_printf(out, " step %zu is not proven before its deadline;", i + 1);
-                break;
-            }
-        }
-        text_puts(out, " 'serin lint' says what would help.\n");
-        return;
-    }
-    text_printf(out, "this plan needs about %s", output_span(pick_integer(forecast, "total_s"), total));
-    if (pick_length(forecast, "steps") > 1) {
-        text_printf(out, "; step 1 about %s", output_span(pick_integer(step, "seconds"), first));
-    }
-    text_puts(out, pick_bool(forecast, "measured") ? ".\n" : " (rate of the policy's expected_rps).\n");
-}
-
 static void show_started(struct cli *cli, struct json_object *rollout)
 {
     struct text out;
@@ -89,7 +62,7 @@ static void show_started(struct cli *cli, struct json_object *rollout)
     if (pick_text(rollout, "reason")[0] != '\0') {
         output_wrap(&out, pick_text(rollout, "reason"), 2, 100);
     }
-    put_forecast(&out, pick(rollout, "forecast"));
+    explain_forecast(pick(rollout, "forecast"), &out);
     cli_print(cli, &out);
     fflush(cli->out);
 }

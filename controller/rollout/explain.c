@@ -206,6 +206,17 @@ static void put_guardrails(const struct rollout_state *state, const enum verdict
     explain_put(out, "guardrails", guardrails);
 }
 
+/* The inputs as they are known outside the loop: what only its look at the newest counts gives is left out.
+ */
+static struct json_object *inputs_known(const struct snapshot *snapshot)
+{
+    static const char *const observed[] = {"late", "stray", "blind_rollback"};
+    struct json_object *inputs = spec_write_inputs(snapshot);
+    for (size_t i = 0; i < sizeof observed / sizeof observed[0] && inputs != NULL; i++)
+        json_object_object_del(inputs, observed[i]);
+    return inputs;
+}
+
 static enum status build(struct db *db, struct rollout_state *state, enum verdict verdicts[SLI_COUNT],
                          struct json_object *out, struct fault *fault)
 {
@@ -240,7 +251,7 @@ static enum status build(struct db *db, struct rollout_state *state, enum verdic
     explain_put(out, "gateways", gateways);
     explain_put(out, "split", explain_split(state));
     explain_put(out, "policy", explain_policy(state));
-    explain_put(out, "inputs", spec_write_inputs(&snapshot));
+    explain_put(out, "inputs", inputs_known(&snapshot));
     return STATUS_OK;
 }
 

@@ -311,6 +311,27 @@ def test_freeze_routes_events_gateways(run, client, world):
     client.post(f"/v1/rollouts/{rollout}/abort")
 
 
+def test_a_retry_says_how_long_it_takes_as_a_start_does(run, client):
+    prepared(client, "again")
+    policy = client.get("/v1/services/again/policy")["policy"]
+    client.put("/v1/services/again/policy", {**policy, "expected_rps": 40})
+    started = run("rollout", "start", "again", "v2", "--allow-no-gateway").stdout
+    said = re.search(r"  At 40 requests a second this plan .*", started)
+    assert said, started
+    explained = json.loads(run("explain", "again", "--json").stdout)
+    assert "proven" in explained["inputs"] and not {"late", "stray", "blind_rollback"} & set(explained["inputs"]), \
+        "what only the loop observes is not shown as 0"
+    run("rollout", "abort", "again")
+    assert said.group() in run("rollout", "retry", "again", "--allow-no-gateway").stdout
+    assert "requests a second" not in run("rollout", "pause", "again").stdout
+
+
+def test_a_replay_of_what_is_not_there_says_what_to_do(run):
+    refused = run("replay", "ro_01M87WEEAEAMCE2025N72MZ2Q2", code=1).stderr
+    assert "404" in refused and "ro_01M87WEEAEAMCE2025N72MZ2Q2" in refused and "serin rollout list" in refused, refused
+    assert "serin service list" in run("replay", "nothing-like-it", code=1).stderr
+
+
 def test_rollback_waits_until_the_gateways_have_it(run, client, world):
     prepared(client, "wait")
     gateway = world.gateway("wait", {"v1": {}, "v2": {}})
