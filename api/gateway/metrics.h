@@ -30,9 +30,12 @@ struct metric_thread {
     atomic_llong parked;
 };
 
+enum { METRIC_REASONS = 64 };
+
 struct metric_shared {
     atomic_llong outcomes_accepted, outcomes_rejected; /* items */
-    atomic_llong otlp_said_us;                         /* when the log last said what OTLP sends in vain */
+    atomic_llong
+        otlp_said_us[METRIC_REASONS]; /* when the log last said such a reason why OTLP is not counted */
 };
 
 void metric_request(struct metric_thread *metrics, enum metric_path path, unsigned code);

@@ -25,7 +25,7 @@ enum {
     DECODE_HERE_MAX = 64 << 10, /* about 1 ms */
     UNPACKED_MAX = 8 << 20,
     RESULT_MAX = 4096,
-    SAID_AGAIN_US = 60000000 /* what was not counted is logged once in this time */
+    SAID_AGAIN_US = 60000000 /* a reason is logged once in this time */
 };
 
 struct otlp_job;
@@ -172,13 +172,18 @@ static void decode_in_lane(void *argument)
         finish(job);
 }
 
-/* For whoever runs this server, as the sender reads only his own log. Now and then, not each time. */
+/* For whoever runs this server, as the sender reads only his own log. Each reason now and then, not each
+   time. */
 static void log_reason(const struct request *request, const struct otlp_job *job)
 {
     struct metric_shared *metrics = &request->thread->gateway->metrics;
-    long long now_us = clock_mono().us, last_us = atomic_load(&metrics->otlp_said_us);
+    size_t hash = 5381;
+    for (const char *c = job->counted.reason; *c != '\0'; c++)
+        hash = hash * 33 + (unsigned char)*c;
+    atomic_llong *said_us = &metrics->otlp_said_us[hash % METRIC_REASONS];
+    long long now_us = clock_mono().us, last_us = atomic_load(said_us);
     if ((last_us != 0 && now_us - last_us < SAID_AGAIN_US) ||
-        !atomic_compare_exchange_strong(&metrics->otlp_said_us, &last_us, now_us))
+        !atomic_compare_exchange_strong(said_us, &last_us, now_us))
         return;
     log_event(LOG_WARN, "gateway", "some of what OTLP sends is not counted", "path", request->path->prefix,
               "gateway", job->gateway, "reason", job->counted.reason, NULL);

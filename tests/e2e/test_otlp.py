@@ -24,7 +24,7 @@ def installed():
         pytest.skip("node and npm are not installed", allow_module_level=True)
     os.makedirs(INSTALLED, exist_ok=True)
     stamp, lock = os.path.join(INSTALLED, "installed-lock.json"), open(os.path.join(HERE, "package-lock.json")).read()
-    for name in ("package.json", "package-lock.json", "app.mjs"):
+    for name in os.listdir(HERE):
         shutil.copy(os.path.join(HERE, name), INSTALLED)
     if os.path.exists(stamp) and open(stamp).read() == lock:
         return
@@ -42,22 +42,30 @@ installed()
 class App:
     """An instrumented application: a node process with the SDK. `instance`: the name it sends as a gateway."""
 
-    def __init__(self, world, resource, exporter="proto", compression="none", instance="app-1", token=None):
+    def __init__(self, world, resource, exporter="proto", compression="none", instance="app-1", token=None, script="app.mjs",
+                 **more):
+        base = f"http://{world.daemon.gateway}"
         settings = {"exporter": exporter, "compression": compression, "resource": resource,
-                    "url": f"http://{world.daemon.gateway}/v1/traces",
-                    "headers": {"Authorization": f"Bearer {token or world.tokens['gateway']}", "Serin-Gateway": instance}}
-        self.process = subprocess.Popen(["node", "app.mjs", json.dumps(settings)], cwd=INSTALLED, text=True,
+                    "url": f"{base}/v1/traces" if script == "app.mjs" else base,
+                    "headers": {"Authorization": f"Bearer {token or world.tokens['gateway']}", "Serin-Gateway": instance}, **more}
+        self.process = subprocess.Popen(["node", script, json.dumps(settings)], cwd=INSTALLED, text=True,
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
-    def make(self, *requests):
-        """Makes these spans and flushes; what the exporter said of it."""
-        self.process.stdin.write(json.dumps({"make": requests}) + "\n")
+    def ask(self, **command):
+        """Has it do this, and flush; what the SDK said of it."""
+        self.process.stdin.write(json.dumps(command) + "\n")
         self.process.stdin.flush()
         line = self.process.stdout.readline()
         assert line, "the application has ended"
         return json.loads(line)
 
+    def make(self, *requests):
+        """Makes these spans and flushes; what the exporter said of it."""
+        return self.ask(make=requests)
+
     def stop(self):
+        if self.process.stdin.closed:
+            return
         self.process.stdin.close()
         try:
             self.process.wait(timeout=20)
@@ -77,6 +85,10 @@ def app(world):
     yield make
     for one in made:
         one.stop()
+
+
+DURATION = "gen_ai.client.operation.duration"
+CALL = {"gen_ai.operation.name": "chat", "gen_ai.provider.name": "anthropic", "gen_ai.request.model": "m1"}
 
 
 def chat(finish="end_turn", provider="anthropic", times=1, **more):
@@ -149,6 +161,17 @@ def test_the_sdk_reports_and_is_understood(world, app, exporter, compression):
 def test_nothing_of_the_content_is_kept(world, app):
     name = "content"
     known(world, name)
+    signals = app({"service.name": name, "service.version": "v1", "app.prompt": SECRET}, script="signals.mjs",
+                  temporality="CUMULATIVE")
+    content = {"gen_ai.input.messages": SECRET, "gen_ai.output.messages": SECRET, "gen_ai.system_instructions": SECRET}
+    signals.ask(record=[{"name": DURATION, "value": 0.3, "attributes": {**CALL, **content}}],
+                log=[{"eventName": "gen_ai.evaluation.result", "body": SECRET, "attributes": {
+                    "gen_ai.evaluation.name": "refusal", "gen_ai.evaluation.score.label": label,
+                    "gen_ai.evaluation.explanation": SECRET, **content}} for label in ("pass", SECRET)])
+    assert sli(world, name, "refusal") == (1, 0)
+    assert world.database.sql("SELECT count(*) FROM otlp_series")[0][0] != "0"
+    signals.stop()
+    world.database.sql(f"DELETE FROM observations WHERE service = '{name}'")
     for exporter in ("http", "proto"):
         one = app({"service.name": name, "service.version": "v1", "app.prompt": SECRET}, exporter)
         one.make(chat(times=3), chat(attributes={"feature_flag.result.variant": f"{SECRET} is no name"}))
@@ -249,3 +272,127 @@ def test_spans_of_a_refusing_canary_lead_to_a_rollback(world, app):
         stopped.set()
         thread.join(timeout=30)
     assert not thread.is_alive() and not failed, failed
+
+
+PATIENT = {"guardrails": {"error": {"maturity": "60s"}}}  # nothing is late on a slow machine
+
+
+def calls(value, times, **attributes):
+    return {"name": DURATION, "value": value, "times": times,
+            "attributes": {**CALL, **{k.replace("_", "."): v for k, v in attributes.items()}}}
+
+
+@pytest.mark.parametrize("temporality", ["DELTA", "CUMULATIVE"])
+@pytest.mark.parametrize("exporter", ["http", "proto"])
+def test_metrics_of_the_sdk_are_counted(world, app, exporter, temporality):
+    """Also the first error, which is a series of its own, and what the SDK exports again when it ends."""
+    name = f"metrics-{exporter}-{temporality}".lower()
+    known(world, name, policy=PATIENT, slos={"error": {"objective": 90}, "latency": {"objective": 90, "threshold": "1280ms"},
+                                             "ttft": {"objective": 90, "threshold": "320ms"}})
+    one = app({"service.name": name, "service.version": "v1", "service.instance.id": "i-1"}, exporter, "gzip",
+              script="signals.mjs", temporality=temporality)
+    first = {"name": "gen_ai.server.time_to_first_token", "times": 6, "attributes": CALL}
+    answer = one.ask(record=[calls(0.5, 20), calls(1.28, 3), calls(3, 2), {**first, "value": 0.2},
+                             {**first, "value": 0.5, "times": 1}, {**calls(1, 9), "name": "http.server.request.duration"},
+                             {"name": DURATION, "value": 1, "attributes": {"gen_ai.operation.name": "execute_tool"}}])
+    assert not answer["said"], answer
+    assert counted(world, name, "outcomes") == 25
+    assert sli(world, name, "latency") == (25, 2) and sli(world, name, "ttft") == (7, 1) and sli(world, name, "error") == (25, 0)
+    answer = one.ask(record=[calls(0.5, 5), calls(0.5, 4, error_type="500"), calls(0.5, 1, error_type="rate_limit_exceeded")])
+    assert not answer["said"], answer
+    assert counted(world, name, "outcomes") == 35
+    assert sli(world, name, "error") == (35, 4) and sli(world, name, "rate_limited") == (35, 1)
+    one.ask()
+    one.stop()
+    assert counted(world, name, "outcomes") == 35
+    assert abs(counted(world, name, "sums[1]") - 1000 * (0.5 * 30 + 3 * 1.28 + 6)) <= 1
+    assert int(world.database.sql(f"SELECT max(interval_s) FROM observations WHERE service = '{name}'")[0][0]) in range(1, 60)
+
+
+def test_a_threshold_that_is_no_bound_is_said_to_the_application_and_in_the_log(world, app):
+    name = "no-bound"
+    known(world, name, policy=PATIENT, slos={"error": {"objective": 90}, "latency": {"objective": 90, "threshold": "2s"}})
+    one = app({"service.name": name, "service.version": "v1"}, script="signals.mjs", temporality="DELTA")
+    said = "\n".join(one.ask(record=[calls(0.5, 20)])["said"])
+    assert "threshold of 2000 ms is no bound" in said and "below: 1280 ms, above: 2560 ms" in said, said
+    assert counted(world, name, "outcomes") == 20 and sli(world, name, "latency") == (0, 0)
+    assert "is no bound" in open(world.daemon.log).read()
+
+
+@pytest.mark.parametrize("exporter", ["http", "proto"])
+def test_log_records_of_the_sdk_are_counted(world, app, exporter):
+    name = f"logs-{exporter}"
+    known(world, name)
+    one = app({"service.name": name, "service.version": "v1"}, exporter, script="signals.mjs", temporality="DELTA")
+    verdict = {"eventName": "gen_ai.evaluation.result", "severityNumber": 9}
+    answer = one.ask(log=[
+        {**verdict, "attributes": {"gen_ai.evaluation.name": "Refusal", "gen_ai.evaluation.score.label": "pass"}, "times": 7},
+        {**verdict, "attributes": {"gen_ai.evaluation.name": "Refusal", "gen_ai.evaluation.score.label": "fail",
+                                   "feature_flag.result.variant": "v2"}, "times": 2},
+        {"eventName": "app.guard", "body": SECRET, "attributes": {"serin.sli.tool_error": True}},
+        {"body": "started", "times": 5}])
+    assert not answer["said"], answer
+    assert sli(world, name, "refusal") == (9, 2) and sli(world, name, "tool_error") == (1, 1)
+    assert counted(world, name, "outcomes") == 0
+    assert world.database.sql(f"SELECT sum(k[1]) FROM observations WHERE service = '{name}' AND release = 'v2'")[0][0] == "2"
+
+
+def test_openfeature_decides_and_opentelemetry_reports_until_serin_rolls_back(world, app):
+    """Nothing else talks to Serin: one application with both SDKs, whose canary refuses."""
+    client, name = world.client(), "deciding"
+    service(client, name, slos={"refusal": {"objective": 90}}, policy={
+        "plan": {"steps": [{"weight": "20%", "bake": "1h"}, {"weight": "100%", "bake": "1h"}]},
+        "guardrails": {"refusal": {"maturity": "2s", "budget_share": 0, "margin": 10}}, "warmup": "0s", "blanking": "1s",
+        "blind": "60s"})
+    first_release(client, name)
+    one = app({"service.name": "the-app", "serin.service": name}, compression="gzip", instance="the-app-1",
+              script="deciding.mjs", flag=name, refuses={"v1": 0.02, "v2": 0.5})
+
+    def requests(count=200):
+        answer = one.ask(requests=count)
+        assert not answer["said"], answer
+        return answer["answer"]
+    wait_for("the flag is known", lambda: not one.ask(requests=1)["said"], 20)
+    gateway_live(client, name)
+    assert set(requests()) == {"v1"}
+    rollout, seen = client.post(f"/v1/services/{name}/rollouts", {"release": "v2"})["id"], {}
+
+    def rolled_back():
+        for release, got in requests().items():
+            seen[release] = seen.get(release, 0) + got["requests"]
+        state = client.get(f"/v1/rollouts/{rollout}")
+        return state if state["phase"] in ("completed", "aborted", "rolled_back") else None
+    state = wait_for("Serin ends the rollout", rolled_back, 90, 0.1)
+    assert state["phase"] == "rolled_back" and state["rule"] in ("evidence.worse", "evidence.ceiling"), state["reason"]
+    assert "refusal" in state["reason"] and seen["v2"] > 0, seen
+    wait_for("OpenFeature serves stable alone", lambda: set(requests()) == {"v1"}, 20)
+    wait_for("the rollback is applied", lambda: not any(g["behind"] for g in client.get(f"/v1/gateways?service={name}")["items"]
+                                                         if g["live"]), 20)
+    assert client.get(f"/v1/services/{name}/releases/v2")["quarantined"]["rollout"] == rollout
+
+
+def test_metrics_alone_lead_to_a_rollback(world, app):
+    """Counts by completion: an application with a process of each release, cumulative histograms, and a canary that fails."""
+    client, name = world.client(), "metered"
+    service(client, name, slos={"error": {"objective": 90}}, policy={
+        "plan": {"steps": [{"weight": "50%", "bake": "1h"}, {"weight": "100%", "bake": "1h"}]},
+        "guardrails": {"error": {"maturity": "3s", "budget_share": 0, "margin": 10}}, "warmup": "0s", "blanking": "1s",
+        "blind": "60s"})
+    first_release(client, name)
+    gateway = world.gateway(name, {})
+    gateway.reporting = False
+    gateway.start()
+    apps = {release: app({"service.name": name, "service.version": release, "service.instance.id": release},
+                         script="signals.mjs", temporality="CUMULATIVE") for release in ("v1", "v2")}
+    gateway_live(client, name)
+    rollout = client.post(f"/v1/services/{name}/rollouts", {"release": "v2"})["id"]
+
+    def rolled_back():
+        for release, failing in (("v1", 1), ("v2", 20)):
+            answer = apps[release].ask(record=[calls(0.2, 50 - failing), calls(0.2, failing, error_type="500")])
+            assert not answer["said"], answer
+        state = client.get(f"/v1/rollouts/{rollout}")
+        return state if state["phase"] in ("completed", "aborted", "rolled_back") else None
+    state = wait_for("Serin ends the rollout", rolled_back, 90, 0.5)
+    assert state["phase"] == "rolled_back" and state["rule"] in ("evidence.worse", "evidence.ceiling"), state["reason"]
+    assert client.get(f"/v1/rollouts/{rollout}/explain")["data"]["quality"] == "completion"

@@ -5,14 +5,17 @@ import os
 import socket
 import time
 
+import pytest
+
 from serin import Client, service, wait_for
 
 JSON, PROTOBUF = "application/json", "application/x-protobuf"
+PATHS = ("/v1/traces", "/v1/metrics", "/v1/logs")
 
 
-def send(world, body, role="gateway", content_type=JSON, **headers):
+def send(world, body, role="gateway", content_type=JSON, path="/v1/traces", **headers):
     client = Client(world.daemon.gateway, world.tokens.get(role) if role else None)
-    return client.request("POST", "/v1/traces", body, raw=True,
+    return client.request("POST", path, body, raw=True,
                           headers={"Content-Type": content_type, **{k.replace("_", "-"): v for k, v in headers.items()}})
 
 
@@ -26,10 +29,10 @@ def status_of(answer, content_type):
     return body[1], body.split(b"\x12", 1)[1].lstrip(b"\x80\x81\x82\x83\x84")[1:].decode(errors="replace")
 
 
-def raw(world, head, rest=b"", wait_s=10):
+def raw(world, head, rest=b"", wait_s=10, path="/v1/traces"):
     host, port = world.daemon.gateway.rsplit(":", 1)
     connection = socket.create_connection((host, int(port)), timeout=wait_s)
-    connection.sendall(b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n" + head + b"\r\n" + rest)
+    connection.sendall(b"POST " + path.encode() + b" HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n" + head + b"\r\n" + rest)
     return connection
 
 
@@ -55,7 +58,8 @@ def ready(world):
     wait_for("ready", lambda: world.gateway_client().request("GET", "/readyz", raw=True)[0] == 200, 10)
 
 
-def test_errors_have_the_form_and_encoding_of_otlp(world):
+@pytest.mark.parametrize("path", PATHS)
+def test_errors_have_the_form_and_encoding_of_otlp(world, path):
     ready(world)
     for content_type in (JSON, PROTOBUF):
         for role, body, headers, http_code, rpc in (
@@ -63,16 +67,16 @@ def test_errors_have_the_form_and_encoding_of_otlp(world):
                 ("gateway", b"\xff\xff{", {}, 400, 3), ("gateway", b"no gzip", {"Content_Encoding": "gzip"}, 400, 3),
                 ("gateway", b"{}", {"Content_Encoding": "br"}, 415, 3),
                 ("gateway", b" " * (5 << 20), {}, 413, 3)):
-            answer = send(world, body, role, content_type, **headers)
+            answer = send(world, body, role, content_type, path, **headers)
             assert answer[0] == http_code, (role, body[:9], answer)
             code, message = status_of(answer, content_type)
             assert code == rpc and len(message) > 20, (code, message)
     client = world.gateway_client()
-    code, headers, body = client.request("GET", "/v1/traces", raw=True)
+    code, headers, body = client.request("GET", path, raw=True)
     assert code == 405 and headers["Allow"] == "POST" and body["code"] == 12
-    answer = send(world, b"<x/>", content_type="text/xml")
+    answer = send(world, b"<x/>", content_type="text/xml", path=path)
     assert answer[0] == 415 and "OTLP/HTTP" in answer[2]["message"]
-    assert send(world, b"{}")[2] == {} and send(world, b"", content_type=PROTOBUF)[2] == b""
+    assert send(world, b"{}", path=path)[2] == {} and send(world, b"", content_type=PROTOBUF, path=path)[2] == b""
 
 
 def test_a_bomb_is_refused_before_it_is_unpacked(world):
@@ -84,8 +88,8 @@ def test_a_bomb_is_refused_before_it_is_unpacked(world):
     before = peak_kb()
     bomb = gzip.compress(b" " * (1 << 27))
     assert len(bomb) < 1 << 20
-    for _ in range(3):
-        assert send(world, bomb, Content_Encoding="gzip")[0] == 413
+    for path in PATHS:
+        assert send(world, bomb, path=path, Content_Encoding="gzip")[0] == 413
     assert peak_kb() - before < 64 << 10
 
 
@@ -115,6 +119,15 @@ def test_chunks_are_read_from_whoever_has_a_token(world):
         answer = read_all(raw(world, bearer(world) + head, pieces))
         assert answer.startswith(b"HTTP/1.1 400") and answer.count(b"HTTP/1.1") == 1, answer
     assert counted() == "1"
+
+
+def test_metrics_and_logs_come_in_chunks_too(world):
+    ready(world)
+    for path, field in (("/v1/metrics", b"resourceMetrics"), ("/v1/logs", b"resourceLogs")):
+        pieces = b'2\r\n{"\r\n%x\r\n%s\r\n5\r\n":[]}\r\n0\r\n\r\n' % (len(field), field)
+        answer = read_all(raw(world, bearer(world) + CHUNKED + b"Connection: close\r\n", pieces, path=path))
+        assert answer.startswith(b"HTTP/1.1 200") and answer.endswith(b"{}"), answer
+        assert read_all(raw(world, CHUNKED, pieces, path=path)).startswith(b"HTTP/1.1 401")
 
 
 def test_a_chunks_line_that_does_not_end_is_cut(own_world):
