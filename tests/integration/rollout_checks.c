@@ -341,3 +341,34 @@ Test(rollout_checks, a_guardrail_can_say_itself_what_missing_data_do, .fini = cl
     cr_expect_str_eq(world_text(&world, "SELECT count(*) FROM quarantines"), "0", "nobody is blamed");
     free(id);
 }
+
+/* Where the first block begins, of counts that stand for `interval_s` each. */
+static double first_block(int interval_s)
+{
+    open_world(SLO_90, REFUSAL, ",\"blanking\":\"20s\"");
+    char *id = begin();
+    const struct second rows[] = {{"v1", "", 95, 1, 0, 0}, {"v2", "", 5, 0, 0, 0}};
+    for (int second = 2; second < 100; second++) {
+        run(id, second, second + 1, 1000, rows, 2, "none");
+        world_sql(&world, "UPDATE observations SET admissions = 0, interval_s = %d WHERE bucket_s = %d",
+                  interval_s, BEGINNING + second);
+        if (second % 10 != 0)
+            continue;
+        world_at(&world, second + 4);
+        world_gateway_applies(&world);
+        world_tick(&world, id);
+    }
+    const char *start = world_text(&world, "SELECT coalesce(min(start_s), -1) FROM blocks WHERE n_c > 0");
+    double first = strtod(start, NULL);
+    free(id);
+    world_close(&world);
+    return first;
+}
+
+Test(rollout_checks, counts_by_completion_are_left_out_until_their_interval_is_over)
+{
+    double admitted = first_block(0), second = first_block(1), ten = first_block(10);
+    cr_assert(admitted >= 0 && admitted < 5, "by admission: %g", admitted);
+    cr_assert(second - admitted >= 15, "by completion: %g, not long after %g", second, admitted);
+    cr_assert_float_eq(ten - second, 9, 1e-9, "of ten seconds each: %g, of one: %g", ten, second);
+}

@@ -308,3 +308,228 @@ Test(sources_otlp, who_takes_may_end_it)
     text_free(&body);
     text_free(&twice);
 }
+
+/* --- points and records
+ * -------------------------------------------------------------------------------------------- */
+
+struct points {
+    size_t count;
+    struct otlp_point point[2];
+    struct otlp_origin origin;
+    char metric[64];
+};
+
+static bool want(void *context, const char *name)
+{
+    (void)context;
+    return strcmp(name, "passed.over") != 0;
+}
+
+static enum status take_point(void *context, const struct otlp_origin *origin, const struct otlp_point *point)
+{
+    struct points *points = context;
+    if (points->count < 2)
+        points->point[points->count] = *point;
+    points->count++;
+    points->origin = *origin;
+    snprintf(points->metric, sizeof points->metric, "%s", point->metric);
+    return STATUS_OK;
+}
+
+static enum status read_points(bool protobuf, const char *body, size_t length, struct points *points)
+{
+    struct fault fault = {.status = STATUS_OK};
+    memset(points, 0, sizeof *points);
+    return otlp_read_points(protobuf, body, length, &names, want, take_point, points, &fault);
+}
+
+static uint64_t bits_of(double number)
+{
+    uint64_t bits;
+    memcpy(&bits, &number, sizeof bits);
+    return bits;
+}
+
+/* A histogram whose name, resource and temporality stand behind its points. */
+static struct text histogram(bool packed)
+{
+    struct text point = fresh(), data = fresh(), metric = fresh(), metrics = fresh(), scope = fresh(),
+                resource = fresh(), request = fresh(), list = fresh(), any;
+    put_fixed(&point, 2, 5);
+    put_fixed(&point, 3, 7);
+    put_fixed(&point, 4, 3);
+    put_fixed(&point, 5, bits_of(1.5));
+    if (packed) {
+        for (uint64_t count = 1; count <= 2; count++)
+            for (int byte = 0; byte < 8; byte++)
+                text_putc(&list, (char)(count >> 8 * byte));
+        put_message(&point, 6, &list);
+    } else {
+        put_fixed(&point, 6, 1);
+        put_fixed(&point, 6, 2);
+    }
+    put_fixed(&point, 7, bits_of(0.25));
+    any = any_text("chat");
+    put_attribute(&point, 9, "gen_ai.operation.name", &any);
+    put_message(&data, 1, &point);
+    put_number(&data, 2, 2);
+    put_message(&metric, 9, &data);
+    put_bytes(&metric, 1, "some.duration", 13);
+    put_bytes(&metric, 3, "ms", 2);
+    put_message(&metrics, 2, &metric);
+    put_bytes(&scope, 1, "app", 3);
+    put_message(&metrics, 1, &scope);
+    put_message(&request, 2, &metrics);
+    any = any_text("v7");
+    put_attribute(&resource, 1, "service.version", &any);
+    put_message(&request, 1, &resource);
+    struct text whole = fresh();
+    put_message(&whole, 1, &request);
+    return whole;
+}
+
+static void check_histogram(const struct points *points)
+{
+    const struct otlp_point *point = &points->point[0];
+    cr_assert_eq(points->count, 1);
+    cr_assert_str_eq(points->metric, "some.duration");
+    cr_assert(point->kind == OTLP_HISTOGRAM && point->temporality == OTLP_CUMULATIVE && point->milliseconds);
+    cr_assert(point->start_ns == 5 && point->time_ns == 7 && point->count == 3 && point->value == 1.5);
+    cr_assert(point->buckets == 2 && point->bucket[0] == 1 && point->bucket[1] == 2);
+    cr_assert(point->bounds == 1 && point->bound[0] == 0.25 && point->recorded);
+    cr_assert(point->facts.inference);
+    cr_assert_str_eq(points->origin.facts.service_version.text, "v7");
+}
+
+#define METRIC(fields)                                                                                       \
+    "{\"resourceMetrics\":[{\"scopeMetrics\":[{\"scope\":{\"name\":\"app\"},\"metrics\":[{" fields           \
+    "}]}],\"resource\":{\"attributes\":[{\"key\":\"service.version\",\"value\":{\"stringValue\":\"v7\"}}]}}" \
+    "]}"
+
+Test(sources_otlp, a_histogram_is_the_same_in_every_form)
+{
+    struct points packed, unpacked, json;
+    struct text body = histogram(true);
+    cr_assert_eq(read_points(true, body.data, body.length, &packed), STATUS_OK);
+    for (size_t cut = 1; cut < body.length; cut++)
+        cr_assert_eq(read_points(true, body.data, cut, &unpacked), STATUS_MALFORMED, "%zu bytes", cut);
+    text_free(&body);
+    body = histogram(false);
+    cr_assert_eq(read_points(true, body.data, body.length, &unpacked), STATUS_OK);
+    text_free(&body);
+    static const char text[] = METRIC(
+        "\"histogram\":{\"dataPoints\":[{\"startTimeUnixNano\":\"5\",\"timeUnixNano\":7,\"count\":\"3\","
+        "\"sum\":1.5,\"bucketCounts\":[1,\"2\"],\"explicitBounds\":[0.25],\"attributes\":[{\"key\":"
+        "\"gen_ai.operation.name\",\"value\":{\"stringValue\":\"chat\"}}]}],"
+        "\"aggregationTemporality\":2},\"name\":\"some.duration\",\"unit\":\"ms\"");
+    cr_assert_eq(read_points(false, text, strlen(text), &json), STATUS_OK);
+    check_histogram(&packed);
+    check_histogram(&unpacked);
+    check_histogram(&json);
+    /* the same series, whoever sends it */
+    cr_assert_arr_eq(packed.point[0].identity, json.point[0].identity, sizeof json.point[0].identity);
+    cr_assert_arr_eq(packed.origin.identity, json.origin.identity, sizeof json.origin.identity);
+}
+
+Test(sources_otlp, points_of_other_kinds)
+{
+    static const char sum[] = METRIC(
+        "\"name\":\"a\",\"sum\":{\"isMonotonic\":true,\"aggregationTemporality\":1,\"dataPoints\":["
+        "{\"asInt\":\"12\",\"flags\":1},{\"asDouble\":\"Infinity\"}]}");
+    static const char many[] = METRIC(
+        "\"name\":\"passed.over\",\"sum\":{\"dataPoints\":[{\"asInt\":\"x\"}]}},{"
+        "\"name\":\"b\",\"gauge\":{\"dataPoints\":[{\"asInt\":\"1\"}]}},{"
+        "\"name\":\"c\",\"exponentialHistogram\":{\"dataPoints\":[{\"count\":1}]}");
+    struct points points;
+    cr_assert_eq(read_points(false, sum, strlen(sum), &points), STATUS_OK);
+    cr_assert_eq(points.count, 2);
+    cr_assert(points.point[0].kind == OTLP_SUM && points.point[0].monotonic &&
+              points.point[0].temporality == OTLP_DELTA && points.point[0].value == 12 &&
+              !points.point[0].recorded);
+    cr_assert(points.point[1].recorded && points.point[1].value > 1e308);
+    cr_assert_eq(read_points(false, many, strlen(many), &points), STATUS_OK);
+    cr_assert(points.count == 1 && points.point[0].kind == OTLP_EXPONENTIAL);
+    static const char *const wrong[] = {
+        METRIC("\"name\":7"),
+        METRIC("\"name\":\"a\",\"sum\":[]"),
+        METRIC("\"name\":\"a\",\"sum\":{\"dataPoints\":{}}"),
+        METRIC("\"name\":\"a\",\"sum\":{\"aggregationTemporality\":\"DELTA\"}"),
+        METRIC("\"name\":\"a\",\"histogram\":{\"dataPoints\":[{\"count\":-1}]}"),
+        METRIC("\"name\":\"a\",\"histogram\":{\"dataPoints\":[{\"count\":1.5}]}"),
+        METRIC("\"name\":\"a\",\"histogram\":{\"dataPoints\":[{\"bucketCounts\":3}]}"),
+        METRIC("\"name\":\"a\",\"histogram\":{\"dataPoints\":[{\"explicitBounds\":[true]}]}")};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
+        cr_expect_eq(read_points(false, wrong[i], strlen(wrong[i]), &points), STATUS_MALFORMED, "%s",
+                     wrong[i]);
+}
+
+Test(sources_otlp, a_series_is_its_attributes_in_any_order)
+{
+    static const char *const attributes[] = {
+        "{\"key\":\"a\",\"value\":{\"stringValue\":\"1\"}},{\"key\":\"b\",\"value\":{\"intValue\":2}}",
+        "{\"key\":\"b\",\"value\":{\"intValue\":2}},{\"key\":\"a\",\"value\":{\"stringValue\":\"1\"}}",
+        "{\"key\":\"b\",\"value\":{\"intValue\":3}},{\"key\":\"a\",\"value\":{\"stringValue\":\"1\"}}",
+        "{\"key\":\"a\",\"value\":{\"stringValue\":\"1b\"}},{\"key\":\"\",\"value\":{\"intValue\":2}}"};
+    struct points points[4];
+    char body[1024];
+    for (size_t i = 0; i < 4; i++) {
+        snprintf(body, sizeof body,
+                 METRIC("\"name\":\"a\",\"sum\":{\"dataPoints\":[{\"asInt\":1,\"attributes\":[%s]}]}"),
+                 attributes[i]);
+        cr_assert_eq(read_points(false, body, strlen(body), &points[i]), STATUS_OK);
+    }
+    size_t size = sizeof points[0].point[0].identity;
+    cr_assert_eq(memcmp(points[0].point[0].identity, points[1].point[0].identity, size), 0);
+    cr_assert_neq(memcmp(points[0].point[0].identity, points[2].point[0].identity, size), 0);
+    cr_assert_neq(memcmp(points[0].point[0].identity, points[3].point[0].identity, size), 0);
+}
+
+static enum status take_record(void *context, const struct otlp_origin *origin,
+                               const struct otlp_record *record)
+{
+    (void)origin;
+    *(struct otlp_record *)context = *record;
+    return STATUS_OK;
+}
+
+Test(sources_otlp, a_record_is_the_same_in_both_encodings)
+{
+    struct fault fault;
+    struct otlp_record records[2];
+    struct text record = fresh(), scope = fresh(), logs = fresh(), request = fresh(), any;
+    put_fixed(&record, 1, 5);
+    put_number(&record, 2, 9);
+    any = any_text("a secret");
+    put_message(&record, 5, &any);
+    any = any_text("Tool_Error");
+    put_attribute(&record, 6, "gen_ai.evaluation.name", &any);
+    any = any_text("Failed");
+    put_attribute(&record, 6, "gen_ai.evaluation.score.label", &any);
+    put_bytes(&record, 9, "0123456789abcdef", 16);
+    put_bytes(&record, 10, "01234567", 8);
+    put_fixed(&record, 11, 6);
+    put_bytes(&record, 12, "some.event", 10);
+    put_message(&scope, 2, &record);
+    put_message(&logs, 2, &scope);
+    put_message(&request, 1, &logs);
+    static const char json[] =
+        "{\"resourceLogs\":[{\"scopeLogs\":[{\"logRecords\":[{\"timeUnixNano\":\"5\",\"severityNumber\":9,"
+        "\"body\":{\"stringValue\":\"a "
+        "secret\"},\"attributes\":[{\"key\":\"gen_ai.evaluation.name\",\"value\":{"
+        "\"stringValue\":\"Tool_Error\"}},{\"key\":\"gen_ai.evaluation.score.label\",\"value\":{"
+        "\"stringValue\":"
+        "\"Failed\"}}],\"observedTimeUnixNano\":\"6\",\"eventName\":\"some.event\"," IDS "\"flags\":1}]}]}]}";
+    cr_assert_eq(
+        otlp_read_records(true, request.data, request.length, &names, take_record, &records[0], &fault),
+        STATUS_OK);
+    cr_assert_eq(otlp_read_records(false, json, strlen(json), &names, take_record, &records[1], &fault),
+                 STATUS_OK);
+    for (size_t i = 0; i < 2; i++) {
+        cr_assert(records[i].time_ns == 5 && records[i].observed_ns == 6 && records[i].identified);
+        cr_assert_str_eq(records[i].event, "some.event");
+        cr_assert(records[i].facts.evaluation == SLI_TOOL_ERROR &&
+                  records[i].facts.label == GENAI_LABEL_FAIL);
+    }
+    cr_assert_arr_eq(records[0].identity, records[1].identity, sizeof records[0].identity);
+    text_free(&request);
+}
