@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SLOTS = 1024 };
+enum { SLOTS = 1024, SPARES_MAX = 1024 };
 
 struct entry {
     struct entry *next;
@@ -15,6 +15,8 @@ struct entry {
 struct acks {
     size_t count, maximum;
     struct entry *slot[SLOTS];
+    struct entry *spare; /* what was forgotten, for the next second: a poll allocates nothing */
+    size_t spares;
 };
 
 struct acks *acks_new(size_t maximum)
@@ -31,7 +33,13 @@ static void clear(struct acks *acks)
         while (acks->slot[i] != NULL) {
             struct entry *entry = acks->slot[i];
             acks->slot[i] = entry->next;
-            free(entry);
+            if (acks->spares == SPARES_MAX) {
+                free(entry);
+                continue;
+            }
+            entry->next = acks->spare;
+            acks->spare = entry;
+            acks->spares++;
         }
     }
     acks->count = 0;
@@ -42,6 +50,10 @@ void acks_free(struct acks *acks)
     if (acks == NULL)
         return;
     clear(acks);
+    for (struct entry *entry = acks->spare, *next; entry != NULL; entry = next) {
+        next = entry->next;
+        free(entry);
+    }
     free(acks);
 }
 
@@ -56,6 +68,16 @@ static size_t slot_of(const char *service, const char *instance)
     return (size_t)((value ^ value >> 32) % SLOTS);
 }
 
+static struct entry *new_entry(struct acks *acks)
+{
+    struct entry *entry = acks->spare;
+    if (entry == NULL)
+        return malloc(sizeof *entry);
+    acks->spare = entry->next;
+    acks->spares--;
+    return entry;
+}
+
 void acks_heard(struct acks *acks, const char *service, const char *instance, int64_t applied_epoch,
                 struct mono_time now)
 {
@@ -67,7 +89,7 @@ void acks_heard(struct acks *acks, const char *service, const char *instance, in
     if (entry != NULL && entry->ack.heard.us > now.us)
         return;
     if (entry == NULL) {
-        entry = acks->count < acks->maximum ? calloc(1, sizeof *entry) : NULL;
+        entry = acks->count < acks->maximum ? new_entry(acks) : NULL;
         if (entry == NULL)
             return; /* it says so again with its next poll */
         snprintf(entry->ack.service, sizeof entry->ack.service, "%s", service);

@@ -21,7 +21,6 @@ const char *request_header(const struct request *request, const char *name)
 enum status request_instance(struct request *request, struct fault *fault)
 {
     const char *instance = request->fields.instance;
-    request->instance[0] = '\0';
     if (instance == NULL)
         return STATUS_OK;
     if (!name_valid(instance)) {
@@ -29,7 +28,7 @@ enum status request_instance(struct request *request, struct fault *fault)
         fault_next(fault, "Use 1 to 63 letters, digits, '.', '_' and '-', beginning with a letter or digit.");
         return STATUS_MALFORMED;
     }
-    snprintf(request->instance, sizeof request->instance, "%s", instance);
+    request->instance = instance;
     return STATUS_OK;
 }
 

@@ -71,6 +71,14 @@ bool gateway_database_time(struct gateway *gateway, struct mono_time mono, struc
     return clock.known;
 }
 
+double gateway_database_rate(struct gateway *gateway)
+{
+    pthread_mutex_lock(&gateway->clock_lock);
+    double rate = gateway->clock.known ? gateway->clock.rate : 1;
+    pthread_mutex_unlock(&gateway->clock_lock);
+    return rate;
+}
+
 /* --- the listening socket
  * ----------------------------------------------------------------------------------------- */
 

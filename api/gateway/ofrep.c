@@ -18,7 +18,7 @@ static enum status read_request(struct request *request, struct ofrep_request *o
     if (request_is_json(request, fault) != STATUS_OK || request_instance(request, fault) != STATUS_OK)
         return fault->status;
     if (request->instance[0] == '\0')
-        snprintf(request->instance, sizeof request->instance, "%s", request->caller);
+        request->instance = request->caller;
     return ofrep_request_read(text_get(&request->body), request->body.length, out, &request->error_code,
                               fault);
 }

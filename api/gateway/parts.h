@@ -51,7 +51,7 @@ struct request {
     struct gateway_thread *thread;
     struct MHD_Connection *connection;
     const struct path *path;
-    char argument[80]; /* what follows the path's prefix */
+    const char *argument; /* what follows the path's prefix; lent by the connection */
     const char *method;
     struct mono_time began;
     bool suspended, refused_body;
@@ -63,11 +63,12 @@ struct request {
     const char *caller;  /* name of the token, lent by the connection; NULL before auth_check() */
     /* a route */
     struct waiter waiter;
-    bool waited;                        /* it was parked before: now it is answered */
-    char instance[NAME_MAX_LENGTH + 1]; /* Serin-Gateway; "" = unnamed */
-    int64_t applied_epoch;              /* of all routes: the revision */
-    bool ahead;                         /* it knows more than we do */
-    const char *error_code;             /* OFREP's word for what was wrong, static; NULL = by the status */
+    bool waited;            /* it was parked before: now it is answered */
+    const char *instance;   /* Serin-Gateway; "" = unnamed; lent by the connection */
+    int64_t applied_epoch;  /* of all routes: the revision */
+    struct mono_time heard; /* when that was noted last */
+    bool ahead;             /* it knows more than we do */
+    const char *error_code; /* OFREP's word for what was wrong, static; NULL = by the status */
     /* outcomes, content */
     struct outcome_job *outcome; /* owned; outcomes.c */
     struct content_job *content; /* owned; content.c */
@@ -175,6 +176,8 @@ int64_t gateway_unchecked_ms(struct gateway *gateway);
 bool gateway_is_stale(struct gateway *gateway, struct mono_time now);
 /* What serin_now() was at `mono`. False while the database has never been there. */
 bool gateway_database_time(struct gateway *gateway, struct mono_time mono, struct wall_time *out);
+/* How fast the database's clock runs; 1 but for tests. */
+double gateway_database_rate(struct gateway *gateway);
 
 /* --- thread.c
  * ----------------------------------------------------------------------------------------------------- */

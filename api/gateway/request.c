@@ -14,7 +14,8 @@ enum {
     BODY_MAX = 4 << 20,          /* of a request */
     BODY_DRAINED_MAX = 16 << 20, /* more than this of a body that is refused is not read */
     BODIES_MAX = 64 << 20,       /* of all requests of a thread */
-    SPARES_MAX = 256             /* requests kept for the next ones */
+    SPARES_MAX = 256,            /* requests kept for the next ones */
+    ARGUMENT_MAX = 79            /* longer than any name or digest */
 };
 
 static const struct path paths[] = {
@@ -136,9 +137,8 @@ static struct request *request_new(struct gateway_thread *thread, struct MHD_Con
     request->thread = thread;
     request->connection = connection;
     request->path = path_of(url, &argument);
-    size_t length = strlen(argument);
-    if (length < sizeof request->argument)
-        memcpy(request->argument, argument, length + 1);
+    request->argument = strlen(argument) <= ARGUMENT_MAX ? argument : "";
+    request->instance = "";
     request->method = method;
     request->began = request->path->body ? clock_mono() : thread->mono;
     MHD_get_connection_values_n(connection, MHD_HEADER_KIND | MHD_GET_ARGUMENT_KIND, take_field,

@@ -208,6 +208,7 @@ enum MHD_Result routes_answer(struct request *request)
     enum decision decision = decide(request, thread->wall, mono, &target);
     /* a gateway that asks before the first release is heard too: that release may start */
     if (decision != DECIDE_UNKNOWN && request->instance[0] != '\0' && !request->waited) {
+        request->heard = mono;
         if (of_all(request))
             routes_heard_all(request, mono);
         else

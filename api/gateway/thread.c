@@ -30,6 +30,7 @@ enum {
     STOP_STEP_MS = 10,
     ACKS_MAX = 20000,
     ACKS_AT_ONCE = 5000,
+    HEARD_AGAIN_MS = 5000,
     EVALUATORS_KEPT_MS = 3600000 /* longer than a lease: after that nobody waits for them */
 };
 
@@ -257,14 +258,17 @@ static void write_acks(void *argument)
     thread_send(job->thread, &job->letter);
 }
 
-/* A parked connection is heard all the time. */
+/* A parked connection is heard all the time. To write that down each second, of ten thousand, would keep the
+   database busy; it counts as live for a minute of the database's clock. */
 static void hear_parked(struct gateway_thread *thread)
 {
     struct mono_time now = clock_mono();
+    int64_t again_us = (int64_t)(HEARD_AGAIN_MS * 1000 / gateway_database_rate(thread->gateway));
     for (struct waiter *at = thread->waiters.first; at != NULL; at = at->next) {
-        const struct request *request = request_of_waiter(at);
-        if (request->instance[0] == '\0')
+        struct request *request = request_of_waiter(at);
+        if (request->instance[0] == '\0' || now.us - request->heard.us < again_us)
             continue;
+        request->heard = now;
         if (!request->path->argument)
             routes_heard_all(request, now);
         else
