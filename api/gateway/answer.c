@@ -46,6 +46,7 @@ enum status request_is_json(const struct request *request, struct fault *fault)
 
 enum MHD_Result answer_with(struct request *request, unsigned code, struct MHD_Response *response)
 {
+    request->whole = true; /* a refusal may come before its body */
     metric_request(&request->thread->metrics, request->path->metric, code);
     return MHD_queue_response(request->connection, code, response);
 }

@@ -3,6 +3,7 @@
 #include "gateway/auth.h"
 
 #include "gateway/answer.h"
+#include "gateway/connection.h"
 #include "http/bearer.h"
 
 #include <stdlib.h>
@@ -16,45 +17,25 @@ struct verified {
     char text[]; /* name of the token, then the header, each with its NUL */
 };
 
-/* What a connection holds: MHD keeps a pointer that is set once. */
-struct memory {
-    struct verified *verified; /* owned; NULL = nothing yet */
-};
-
-void auth_notify_connection(void *argument, struct MHD_Connection *connection, void **socket_context,
-                            enum MHD_ConnectionNotificationCode code)
+void auth_forget(struct connection *connection)
 {
-    struct memory *memory = *socket_context;
-    (void)argument;
-    (void)connection;
-    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-        *socket_context = calloc(1, sizeof *memory);
-    } else if (memory != NULL) {
-        free(memory->verified);
-        free(memory);
-        *socket_context = NULL;
-    }
+    free(connection->verified);
+    connection->verified = NULL;
 }
 
-static struct memory *memory_of(const struct request *request)
-{
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-    return info != NULL ? info->socket_context : NULL;
-}
-
-static enum status remember(struct memory *memory, uint64_t tokens_version,
+static enum status remember(struct connection *connection, uint64_t tokens_version,
                             const struct snapshot_token_entry *entry, const char *header, struct fault *fault)
 {
     size_t name_size = strlen(entry->name) + 1, header_size = strlen(header) + 1;
-    struct verified *verified = memory != NULL ? malloc(sizeof *verified + name_size + header_size) : NULL;
+    struct verified *verified =
+        connection != NULL ? malloc(sizeof *verified + name_size + header_size) : NULL;
     if (verified == NULL)
         return fault_set(fault, STATUS_NO_MEMORY, "Out of memory");
     *verified = (struct verified){tokens_version, entry->role, (uint32_t)name_size};
     memcpy(verified->text, entry->name, name_size);
     memcpy(verified->text + name_size, header, header_size);
-    free(memory->verified);
-    memory->verified = verified;
+    auth_forget(connection);
+    connection->verified = verified;
     return STATUS_OK;
 }
 
@@ -80,7 +61,7 @@ enum status auth_check(struct request *request, struct fault *fault)
 {
     const struct snapshot *snapshot = request->thread->snapshot;
     const char *header = request->fields.authorization, *token;
-    struct memory *memory = memory_of(request);
+    struct connection *connection = connection_of(request->connection);
     size_t length;
     if (snapshot == NULL) {
         fault_set(fault, STATUS_UNAVAILABLE,
@@ -88,7 +69,7 @@ enum status auth_check(struct request *request, struct fault *fault)
         fault_next(fault, "Try again in a second; keep to the weights you have.");
         return STATUS_UNAVAILABLE;
     }
-    const struct verified *verified = memory != NULL ? memory->verified : NULL;
+    const struct verified *verified = connection != NULL ? connection->verified : NULL;
     if (verified != NULL && verified->tokens_version == snapshot->tokens_version && header != NULL &&
         strcmp(verified->text + verified->name_size, header) == 0)
         return allow(request, verified, fault);
@@ -99,6 +80,6 @@ enum status auth_check(struct request *request, struct fault *fault)
     const struct snapshot_token_entry *entry = snapshot_find_token(snapshot, &secret);
     if (entry == NULL)
         return unauthenticated(fault);
-    status = remember(memory, snapshot->tokens_version, entry, header, fault);
-    return status == STATUS_OK ? allow(request, memory->verified, fault) : status;
+    status = remember(connection, snapshot->tokens_version, entry, header, fault);
+    return status == STATUS_OK ? allow(request, connection->verified, fault) : status;
 }

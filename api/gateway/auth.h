@@ -8,6 +8,5 @@
    the connection. */
 enum status auth_check(struct request *request, struct fault *fault) MUST_CHECK;
 
-/* MHD_OPTION_NOTIFY_CONNECTION: makes and frees what is remembered. */
-void auth_notify_connection(void *argument, struct MHD_Connection *connection, void **socket_context,
-                            enum MHD_ConnectionNotificationCode code);
+/* Frees what is remembered for a connection. */
+void auth_forget(struct connection *connection);

@@ -28,6 +28,7 @@
 enum { GATEWAY_THREADS_MAX = 16, GATEWAY_ROLE = 1 /* viewer 0, gateway 1, ... */ };
 
 struct gateway_thread;
+struct connection;
 struct outcome_job;
 struct otlp_job;
 struct content_job;
@@ -55,6 +56,7 @@ struct request {
     const char *method;
     struct mono_time began;
     bool suspended, refused_body;
+    bool whole;           /* nothing more of it is waited for */
     struct letter letter; /* comes when its job has ended */
     struct request_fields fields;
     struct request *spare; /* the next one, while it is one of the thread's spare ones */
@@ -120,7 +122,8 @@ struct gateway_thread {
     bool acks_out;                                /* a job writes them down */
     size_t jobs;                                  /* that owe a letter */
     size_t open;                                  /* requests begun and not ended */
-    struct request *spare;                        /* requests to be used again; owned */
+    struct connection *connections;
+    struct request *spare; /* requests to be used again; owned */
     size_t spares;
     struct mono_time mono; /* when the round of requests that is under way began, and by the other clock */
     struct wall_time wall;

@@ -2,6 +2,7 @@
 #include "gateway/answer.h"
 #include "gateway/auth.h"
 #include "gateway/chunks.h"
+#include "gateway/connection.h"
 #include "gateway/otlp_answer.h"
 #include "gateway/parts.h"
 
@@ -144,6 +145,9 @@ static struct request *request_new(struct gateway_thread *thread, struct MHD_Con
     MHD_get_connection_values_n(connection, MHD_HEADER_KIND | MHD_GET_ARGUMENT_KIND, take_field,
                                 &request->fields);
     text_init(&request->body, BODY_MAX);
+    struct connection *kept = connection_of(connection);
+    if (kept != NULL)
+        kept->request = request;
     thread->open++;
     return request;
 }
@@ -153,10 +157,12 @@ void request_completed(void *argument, struct MHD_Connection *connection, void *
 {
     struct gateway_thread *thread = argument;
     struct request *request = *context;
-    (void)connection;
     (void)code;
     if (request == NULL)
         return;
+    struct connection *kept = connection_of(connection);
+    if (kept != NULL)
+        kept->request = NULL;
     chunks_end(request);
     waiters_leave(&thread->waiters, &request->waiter);
     if (request->path->forget != NULL)
@@ -239,6 +245,7 @@ enum MHD_Result request_handle(void *argument, struct MHD_Connection *connection
     }
     if (request->suspended)
         return MHD_YES; /* called once more before MHD noted it */
+    request->whole = true;
     chunks_end(request);
     return begin_answer(request);
 }

@@ -4,8 +4,8 @@
    MHD_run() from here does not. MHD_resume_connection() wakes nobody, so that MHD_run() follows it.
    MHD_stop_daemon() aborts the process while a connection is suspended, so that all are resumed and served
    first. */
-#include "gateway/auth.h"
 #include "gateway/chunks.h"
+#include "gateway/connection.h"
 #include "gateway/parts.h"
 
 #include "base/log.h"
@@ -37,7 +37,7 @@ enum {
 /* --- waking
  * ------------------------------------------------------------------------------------------------------- */
 
-static void pump(struct gateway_thread *thread);
+static bool pump(struct gateway_thread *thread);
 
 void thread_wake(struct gateway_thread *thread)
 {
@@ -161,14 +161,14 @@ static void on_pump_timer(uv_timer_t *timer)
 }
 
 /* Lets MHD do all it can, then sees to it that it is called again in time. Never from inside one of its
- * callbacks. */
-static void pump(struct gateway_thread *thread)
+   callbacks. False: it has more to do, and is called again soon. */
+static bool pump(struct gateway_thread *thread)
 {
     MHD_UNSIGNED_LONG_LONG left_ms = 1;
     bool has_timeout;
     int runs = 0;
     if (thread->daemon == NULL)
-        return;
+        return true;
     do {
         bool again = thread->resumed;
         thread->resumed = false;
@@ -182,12 +182,13 @@ static void pump(struct gateway_thread *thread)
     atomic_store_explicit(&thread->metrics.parked, (long long)thread->waiters.count, memory_order_relaxed);
     if (thread->resumed || (has_timeout && left_ms == 0)) {
         thread_wake(thread);
-        return;
+        return false;
     }
     if (has_timeout)
         uv_timer_start(&thread->pump_timer, on_pump_timer, left_ms, 0);
     else
         uv_timer_stop(&thread->pump_timer);
+    return true;
 }
 
 static void on_readable(uv_poll_t *handle, int status, int events)
@@ -340,7 +341,8 @@ static void on_second(uv_timer_t *timer)
     waiters_wake_gone(&thread->waiters, wake_waiter, NULL);
     send_acks(thread);
     chunks_cut(thread);
-    pump(thread);
+    if (pump(thread))
+        connections_cut(thread);
 }
 
 /* --- letters, snapshots, the end
@@ -465,7 +467,7 @@ static enum status start_daemon(struct gateway_thread *thread, int listen_fd, si
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)connections, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         (size_t)POOL_BYTES, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_TIMEOUT_S,
         MHD_OPTION_NOTIFY_COMPLETED, request_completed, thread, MHD_OPTION_NOTIFY_CONNECTION,
-        auth_notify_connection, NULL, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_END);
+        connection_notify, thread, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_END);
     if (thread->daemon == NULL) {
         close(own);
         return fault_set(fault, STATUS_INTERNAL, "The HTTP server of the gateway port could not be started");
