@@ -245,6 +245,7 @@ static enum status decode_fields(struct reader *reader, struct snapshot **out, s
             return fault_set(fault, reader->failed, "Out of memory");
         return unusable(fault, "a field is not what it should be");
     }
+    snapshot_seal(snapshot);
     *out = snapshot;
     return STATUS_OK;
 }

@@ -130,7 +130,10 @@ struct snapshot *snapshot_new(int64_t incarnation, int64_t rev, size_t services,
     snapshot->tokens_version = 1;
     snapshot->service = calloc(services + 1, sizeof *snapshot->service);
     snapshot->token = calloc(tokens + 1, sizeof *snapshot->token);
-    if (snapshot->service == NULL || snapshot->token == NULL) {
+    for (snapshot->slots = 2; snapshot->slots < 2 * services;)
+        snapshot->slots *= 2;
+    snapshot->slot = calloc(snapshot->slots, sizeof *snapshot->slot);
+    if (snapshot->service == NULL || snapshot->token == NULL || snapshot->slot == NULL) {
         snapshot_unref(snapshot);
         return NULL;
     }
@@ -148,10 +151,25 @@ static int by_secret(const void *a, const void *b)
     return memcmp(x->secret.bytes, y->secret.bytes, sizeof x->secret.bytes);
 }
 
+static uint32_t hash_of(const char *name)
+{
+    uint32_t hash = 2166136261u; /* FNV-1a */
+    for (; *name != '\0'; name++)
+        hash = (hash ^ (unsigned char)*name) * 16777619u;
+    return hash ^ hash >> 15;
+}
+
 void snapshot_seal(struct snapshot *snapshot)
 {
     qsort(snapshot->service, snapshot->services, sizeof *snapshot->service, by_name);
     qsort(snapshot->token, snapshot->tokens, sizeof *snapshot->token, by_secret);
+    for (size_t i = 0; i < snapshot->services; i++) {
+        uint32_t hash = hash_of(snapshot->service[i]->name);
+        size_t at = hash & (snapshot->slots - 1);
+        while (snapshot->slot[at].at != 0)
+            at = (at + 1) & (snapshot->slots - 1);
+        snapshot->slot[at] = (struct snapshot_slot){hash, (uint32_t)i + 1};
+    }
 }
 
 struct snapshot *snapshot_ref(struct snapshot *snapshot)
@@ -169,21 +187,21 @@ void snapshot_unref(struct snapshot *snapshot)
     overview_free(snapshot->overview);
     free(snapshot->service);
     free(snapshot->token);
+    free(snapshot->slot);
     free(snapshot);
 }
 
+/* Among ten thousand services a binary search would wait for memory at each of its steps. */
 const struct service_view *snapshot_find(const struct snapshot *snapshot, const char *service)
 {
-    size_t low = 0, high = snapshot->services;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        int order = strcmp(snapshot->service[middle]->name, service);
-        if (order == 0)
-            return snapshot->service[middle];
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
+    uint32_t hash = hash_of(service);
+    for (size_t at = hash & (snapshot->slots - 1); snapshot->slot[at].at != 0;
+         at = (at + 1) & (snapshot->slots - 1)) {
+        if (snapshot->slot[at].hash != hash)
+            continue;
+        const struct service_view *view = snapshot->service[snapshot->slot[at].at - 1];
+        if (strcmp(view->name, service) == 0)
+            return view;
     }
     return NULL;
 }

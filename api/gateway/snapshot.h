@@ -64,6 +64,11 @@ struct snapshot_token_entry {
     char name[NAME_MAX_LENGTH + 1];
 };
 
+/* A place of the hash over the services' names. */
+struct snapshot_slot {
+    uint32_t hash, at; /* at: place in `service`, counted from 1; 0 = free */
+};
+
 struct snapshot {
     atomic_int references;
     int64_t incarnation, rev;
@@ -71,6 +76,8 @@ struct snapshot {
     uint64_t tokens_version; /* differs whenever the tokens do; not 0 */
     size_t services, tokens;
     struct service_view **service;      /* sorted by name */
+    struct snapshot_slot *slot;         /* owned; at most half of them are taken */
+    size_t slots;                       /* a power of two */
     struct snapshot_token_entry *token; /* sorted by secret */
     struct overview *overview; /* all routes in one answer; owned; NULL: to be made by who needs it */
 };
@@ -100,8 +107,8 @@ void snapshot_seal(struct snapshot *snapshot);
 
 struct snapshot *snapshot_ref(struct snapshot *snapshot);
 void snapshot_unref(struct snapshot *snapshot); /* NULL is fine */
-const struct service_view *snapshot_find(const struct snapshot *snapshot,
-                                         const char *service); /* NULL: unknown */
+/* In a sealed snapshot. NULL: unknown. */
+const struct service_view *snapshot_find(const struct snapshot *snapshot, const char *service);
 const struct snapshot_token_entry *snapshot_find_token(const struct snapshot *snapshot,
                                                        const struct digest *secret);
 bool service_view_has_lapsed(const struct service_view *view, struct wall_time wall, struct mono_time mono);

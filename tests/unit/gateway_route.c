@@ -195,6 +195,30 @@ Test(gateway_route, a_service_without_route_is_known_but_not_routed)
     catalog_free(catalog);
 }
 
+Test(gateway_route, each_of_many_services_is_found_and_no_other)
+{
+    enum { MANY = 3000 };
+    char name[NAME_MAX_LENGTH + 1];
+    struct snapshot *snapshot = snapshot_new(1, 1, MANY, 0);
+    for (int i = 0; i < MANY; i++) {
+        snprintf(name, sizeof name, "svc-%d", i);
+        snapshot->service[snapshot->services++] = service_view_new(name);
+    }
+    snapshot_seal(snapshot);
+    for (int i = 0; i < MANY; i++) {
+        snprintf(name, sizeof name, "svc-%d", i);
+        const struct service_view *view = snapshot_find(snapshot, name);
+        cr_assert(view != NULL && strcmp(view->name, name) == 0, "%s", name);
+    }
+    cr_assert_null(snapshot_find(snapshot, "svc-3000"));
+    cr_assert_null(snapshot_find(snapshot, ""));
+    snapshot_unref(snapshot);
+    snapshot = snapshot_new(1, 1, 0, 0);
+    snapshot_seal(snapshot);
+    cr_assert_null(snapshot_find(snapshot, "svc-1"));
+    snapshot_unref(snapshot);
+}
+
 Test(gateway_route, what_did_not_change_is_not_made_anew)
 {
     struct catalog *catalog = make();
