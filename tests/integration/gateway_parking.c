@@ -151,6 +151,29 @@ Test(gateway_parking, clients_that_vanish_make_room)
     cr_assert_eq(applied, 1);
 }
 
+/* It counts as live for a minute after it was heard last. */
+Test(gateway_parking, a_gateway_that_stays_parked_is_heard_again)
+{
+    static const char heard[] =
+        "SELECT coalesce((SELECT (extract(epoch FROM heard_at) * 1000)::bigint FROM gateways "
+        "WHERE instance = 'gw-p'), 0)";
+    struct reply route = gateway_get(&world, "/v1/routes/chat");
+    int fd = park(route.etag, "60s");
+    long long first = 0, again = 0;
+    for (int i = 0; i < 500 && first == 0; i++) {
+        gateway_sleep_ms(10);
+        first = database_number(&world.database, heard);
+    }
+    cr_assert_gt(first, 0);
+    for (int i = 0; i < 300 && again <= first + 4000; i++) {
+        gateway_sleep_ms(100);
+        again = database_number(&world.database, heard);
+    }
+    cr_assert_gt(again, first + 4000);
+    wait_for_parked(1);
+    close(fd);
+}
+
 Test(gateway_parking, a_change_wakes_all)
 {
     struct reply route = gateway_get(&world, "/v1/routes/chat");
