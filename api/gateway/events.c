@@ -106,7 +106,7 @@ static enum status add_sum(struct counting *counting, const struct otlp_whom *wh
     enum status status = add(counting, whom, age_ms, &point);
     if (status != STATUS_OK)
         return status;
-    point->effect.sum = sum;
+    point->effect.sum = (int)sum;
     point->sum = value;
     return STATUS_OK;
 }

@@ -15,8 +15,14 @@ enum status otlp_malformed(const struct otlp_body *body)
 enum status otlp_read_message(const struct otlp_body *body, const struct otlp_node *node,
                               const struct otlp_field *fields, otlp_take_value take, void *context)
 {
-    return (node->object != NULL ? otlp_json_message : otlp_protobuf_message)(body, node, fields, take,
-                                                                              context);
+    bool any_late = false;
+    for (size_t i = 0; fields[i].name != NULL; i++)
+        any_late = any_late || fields[i].late;
+    enum status status = STATUS_OK;
+    for (int late = 0; late <= (int)any_late && status == STATUS_OK; late++)
+        status = (node->object != NULL ? otlp_json_pass : otlp_protobuf_pass)(body, node, fields, late != 0,
+                                                                              take, context);
+    return status;
 }
 
 enum status otlp_read_body(const struct otlp_body *body, const char *data, size_t length,

@@ -71,10 +71,10 @@ enum status otlp_read_message(const struct otlp_body *body, const struct otlp_no
 /* The body is not what `body->name` says. Returns MALFORMED. */
 enum status otlp_malformed(const struct otlp_body *body);
 
-/* Of the two encodings; the one that `node` is in. */
-enum status otlp_json_message(const struct otlp_body *body, const struct otlp_node *node,
-                              const struct otlp_field *fields, otlp_take_value take,
-                              void *context) MUST_CHECK;
-enum status otlp_protobuf_message(const struct otlp_body *body, const struct otlp_node *node,
-                                  const struct otlp_field *fields, otlp_take_value take,
-                                  void *context) MUST_CHECK;
+/* One encoding each: the fields that are late, or those that are not. */
+enum status otlp_json_pass(const struct otlp_body *body, const struct otlp_node *node,
+                           const struct otlp_field *fields, bool late, otlp_take_value take,
+                           void *context) MUST_CHECK;
+enum status otlp_protobuf_pass(const struct otlp_body *body, const struct otlp_node *node,
+                               const struct otlp_field *fields, bool late, otlp_take_value take,
+                               void *context) MUST_CHECK;

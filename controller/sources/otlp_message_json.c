@@ -135,8 +135,8 @@ static enum status read_field(const struct otlp_body *body, const struct otlp_fi
 }
 
 /* Members are few: going through them is cheaper than looking up each field. */
-static enum status pass(const struct otlp_body *body, const struct otlp_node *node,
-                        const struct otlp_field *fields, bool late, otlp_take_value take, void *context)
+enum status otlp_json_pass(const struct otlp_body *body, const struct otlp_node *node,
+                           const struct otlp_field *fields, bool late, otlp_take_value take, void *context)
 {
     enum status status = STATUS_OK;
     struct json_object_iterator at = json_object_iter_begin(node->object);
@@ -152,17 +152,5 @@ static enum status pass(const struct otlp_body *body, const struct otlp_node *no
             break;
         }
     }
-    return status;
-}
-
-enum status otlp_json_message(const struct otlp_body *body, const struct otlp_node *node,
-                              const struct otlp_field *fields, otlp_take_value take, void *context)
-{
-    bool any_late = false;
-    for (size_t i = 0; fields[i].name != NULL; i++)
-        any_late = any_late || fields[i].late;
-    enum status status = pass(body, node, fields, false, take, context);
-    if (status == STATUS_OK && any_late)
-        status = pass(body, node, fields, true, take, context);
     return status;
 }

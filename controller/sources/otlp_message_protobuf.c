@@ -156,8 +156,9 @@ static enum status take_part(const struct otlp_body *body, const struct otlp_fie
     return take(context, &value);
 }
 
-static enum status pass(const struct otlp_body *body, const struct otlp_node *node,
-                        const struct otlp_field *fields, bool late, otlp_take_value take, void *context)
+enum status otlp_protobuf_pass(const struct otlp_body *body, const struct otlp_node *node,
+                               const struct otlp_field *fields, bool late, otlp_take_value take,
+                               void *context)
 {
     struct wire wire = {.at = node->at, .end = node->end};
     struct part part;
@@ -171,16 +172,4 @@ static enum status pass(const struct otlp_body *body, const struct otlp_node *no
         }
     }
     return status == STATUS_OK && wire.broken ? otlp_malformed(body) : status;
-}
-
-enum status otlp_protobuf_message(const struct otlp_body *body, const struct otlp_node *node,
-                                  const struct otlp_field *fields, otlp_take_value take, void *context)
-{
-    bool any_late = false;
-    for (size_t i = 0; fields[i].name != NULL; i++)
-        any_late = any_late || fields[i].late;
-    enum status status = pass(body, node, fields, false, take, context);
-    if (status == STATUS_OK && any_late)
-        status = pass(body, node, fields, true, take, context);
-    return status;
 }
