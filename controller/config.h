@@ -43,6 +43,9 @@
     X(claim_s, "SERIN_CLAIM_S", 15, 2, 600, "seconds after which another replica takes over a rollout")      \
     X(canary_lease_s, "SERIN_CANARY_LEASE_S", 900, 10, 86400,                                                \
       "seconds that gateways may give a canary its weight without hearing from Serin")                       \
+    X(alert_expires_s, "SERIN_ALERT_EXPIRES_S", 18000, 60, 604800,                                           \
+      "seconds after which an alert that Alertmanager does not repeat is over; more than its "               \
+      "repeat_interval")                                                                                     \
     X(allow_no_fsync, "SERIN_ALLOW_NO_FSYNC", 0, 0, 1, "1 = run on a Postgres without fsync (tests only)")   \
     X(webhook_private, "SERIN_WEBHOOK_PRIVATE", 0, 0, 1,                                                     \
       "1 = webhooks may go to private and loopback addresses")

@@ -117,7 +117,8 @@ static int run_mute(struct cli *cli, struct args *args)
 {
     int muted;
     if (!watch_parse(args->word[1], &muted)) {
-        return cli_usage(cli, "\"%.40s\" is nothing that can be muted: an SLI, split, coverage or late",
+        return cli_usage(cli,
+                         "\"%.40s\" is nothing that can be muted: an SLI, split, coverage, late or alert",
                          args->word[1]);
     }
     if (args_get(args, "until") == NULL || args_get(args, "reason") == NULL) {
@@ -154,6 +155,6 @@ const struct command verb_commands[] = {
      "Of a service: its live rollout, else the newest.", retry_options, 1, 1, run_retry},
     {"rollout set-weight", "ID|SERVICE WEIGHT", "lower the canary's weight",
      "WEIGHT is a percentage: 2.5% or 2.5. It can only go down.", reason_options, 2, 2, run_set_weight},
-    {"rollout mute", "ID|SERVICE SLI|split|coverage|late --until WHEN --reason TEXT",
+    {"rollout mute", "ID|SERVICE SLI|split|coverage|late|alert --until WHEN --reason TEXT",
      "keep one guardrail or check from acting for a while", NULL, mute_options, 2, 2, run_mute},
     {0}};

@@ -18,6 +18,7 @@ enum {
 struct control {
     struct db_pool *pool; /* lent */
     size_t content_max;
+    int64_t alert_expires_s; /* how long an alert fires without being heard of again */
     struct auth_cache tokens;
 };
 

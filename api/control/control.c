@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-enum { CONTENT_DEFAULT = 1 << 20 };
+enum { CONTENT_DEFAULT = 1 << 20, ALERT_EXPIRES_S = 5 * 3600 };
 
 /* Literal segments stand before parameters in the same place: the first row that fits wins. */
 const struct http_route control_routes[] = {
@@ -48,6 +48,7 @@ const struct http_route control_routes[] = {
     {HTTP_GET, "/v1/freeze", ROLE_VIEWER, control_get_freeze, 0},
     {HTTP_POST, "/v1/freeze", ROLE_ONCALL, control_freeze, 0},
     {HTTP_DELETE, "/v1/freeze", ROLE_ONCALL, control_unfreeze, 0},
+    {HTTP_POST, "/v1/alerts", ROLE_GATEWAY, control_take_alerts, 0},
     {HTTP_GET, "/v1/events", ROLE_VIEWER, control_list_events, 0},
     {HTTP_GET, "/v1/routes", ROLE_VIEWER, control_list_routes, 0},
     {HTTP_GET, "/v1/gateways", ROLE_VIEWER, control_list_gateways, 0},
@@ -79,6 +80,7 @@ struct control *control_new(const struct control_options *options)
         return NULL;
     control->pool = options->pool;
     control->content_max = content_max(options);
+    control->alert_expires_s = options->alert_expires_s > 0 ? options->alert_expires_s : ALERT_EXPIRES_S;
     auth_cache_init(&control->tokens);
     return control;
 }

@@ -8,8 +8,9 @@
 struct control;
 
 struct control_options {
-    struct db_pool *pool; /* lent; must outlive the control */
-    size_t content_max;   /* bytes of an artifact's content, canonical; 0: 1 MiB */
+    struct db_pool *pool;    /* lent; must outlive the control */
+    size_t content_max;      /* bytes of an artifact's content, canonical; 0: 1 MiB */
+    int64_t alert_expires_s; /* how long an alert fires without being heard of again; 0: 5 h */
 };
 
 /* NULL on no memory. */

@@ -35,6 +35,7 @@
     X(control_get_freeze)                                                                                    \
     X(control_freeze)                                                                                        \
     X(control_unfreeze)                                                                                      \
+    X(control_take_alerts)                                                                                   \
     X(control_list_events)                                                                                   \
     X(control_list_routes)                                                                                   \
     X(control_list_gateways)                                                                                 \

@@ -163,7 +163,7 @@ static enum status read_command(struct call *call, struct rollout_command *comma
     if (command->verb == VERB_MUTE) {
         if (json_fields_text(&fields, "sli", JSON_REQUIRED, 1, 64, &muted) &&
             !watch_parse(muted, &command->muted))
-            spec_wrong(&fields, "sli", "must be an SLI, \"split\", \"coverage\" or \"late\"");
+            spec_wrong(&fields, "sli", "must be an SLI, \"split\", \"coverage\", \"late\" or \"alert\"");
         json_fields_text(&fields, "until", JSON_REQUIRED, 1, 64, &command->until);
     }
     if (full)

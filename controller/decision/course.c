@@ -95,6 +95,25 @@ static void fill_evidence(const struct course *course, uint32_t muted, const str
     find_burns(course, muted, policy, evidence, out);
 }
 
+/* What the policy lets the alerts that fire do. A fix is to mend what is wrong now: only what names the
+   canary stands in its way. */
+static void find_alerts(const struct course *course, const struct alerts *alerts, uint32_t muted,
+                        const struct policy *policy, struct snapshot *out)
+{
+    enum alert_action action = policy->alert_action;
+    int64_t fresh = alerts->fresh_canary + (course->fix ? 0 : alerts->fresh_others);
+    if ((muted >> WATCH_ALERT & 1) != 0)
+        return;
+    if (action == ALERT_ROLLBACK)
+        out->alert_rollbacks = alerts->canary;
+    if (action == ALERT_PAUSE)
+        out->alert_pauses = fresh;
+    if (action == ALERT_NOTIFY)
+        out->alert_notices = fresh;
+    else
+        out->alert_holds = alerts->canary + (course->fix ? 0 : alerts->others);
+}
+
 void course_snapshot(const struct course *course, const struct surroundings *around,
                      const struct policy *policy, const struct plan *plan, struct evidence *evidence,
                      int32_t new_weight, struct snapshot *out)
@@ -128,6 +147,7 @@ void course_snapshot(const struct course *course, const struct surroundings *aro
     out->corpora_ready = around->corpora_ready;
     out->muted = around->muted;
     out->late = (around->muted >> WATCH_LATE & 1) != 0 ? 0 : around->late & ~around->muted;
+    find_alerts(course, &around->alerts, around->muted, policy, out);
     if (evidence != NULL)
         fill_evidence(course, around->muted, policy, evidence, out);
 }
@@ -172,9 +192,15 @@ void course_move(struct course *course, const struct decision *decision, int64_t
         course->unproven = true;
 }
 
+bool course_acts_on_alerts(const struct rule *rule)
+{
+    const facts alerts = (facts)1 << FACT_ALERT_PAUSE | (facts)1 << FACT_ALERT_NOTICE;
+    return (rule->effects & EFFECT_ALARM) != 0 && (rule->need & alerts) != 0;
+}
+
 uint32_t course_acted_on(const struct rule *rule, const struct snapshot *snapshot)
 {
-    if ((rule->effects & EFFECT_ALARM) == 0)
+    if ((rule->effects & EFFECT_ALARM) == 0 || course_acts_on_alerts(rule))
         return 0;
     if ((rule->need & (facts)1 << FACT_BURN_ALARM) != 0)
         return (uint32_t)snapshot->burn_alarms << ALARMED_BURN;

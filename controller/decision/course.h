@@ -31,6 +31,12 @@ enum source_health {
     SOURCE_FAILS  /* it does not answer, or not with counts */
 };
 
+/* Alerts about the service that fire now. Those that name another release than the two are not counted. */
+struct alerts {
+    int64_t canary, others;             /* that name the canary; that name stable, or no release */
+    int64_t fresh_canary, fresh_others; /* of them, those that were not yet acted on */
+};
+
 /* What no row holds: the clock and what others have set. */
 struct surroundings {
     int64_t now_us;
@@ -40,6 +46,7 @@ struct surroundings {
     int64_t stray;       /* requests of the newest minute to releases that the route does not name */
     bool blind_rollback; /* a guardrail without data asks to roll back then, as last observed */
     enum source_health source;
+    struct alerts alerts;
 };
 
 /* A course at its creation: pending, without a weight. */
@@ -61,8 +68,11 @@ int32_t course_weight(const struct course *course, const struct policy *policy, 
 void course_move(struct course *course, const struct decision *decision, int64_t now_us);
 
 /* The guardrails and burn windows whose alarm or notice `rule` acts on, as bits of `alarmed`; none for most
-   rules. */
+   rules, and for those that act on alerts. */
 uint32_t course_acted_on(const struct rule *rule, const struct snapshot *snapshot);
+
+/* True if `rule` acts on alerts that were not yet acted on. */
+bool course_acts_on_alerts(const struct rule *rule);
 
 /* Times that follow from the world: since when the weight is applied (applied_us; 0 = not yet), since when
    data are missing. True if something changed. */

@@ -87,17 +87,21 @@ bool verb_parse(const char *text, enum verb *out);
     X(num, log_split)                                                                                        \
     X(num, log_coverage)                                                                                     \
     X(bool, proven)                                                                                          \
-    X(bool, idle)        /* no block of evidence is open */                                                  \
-    X(int, alarms)       /* guardrails with action pause that have failed and were not yet acted on */       \
-    X(int, notices)      /* the same for notify */                                                           \
-    X(int, failed)       /* unmuted guardrails that have failed */                                           \
-    X(int, burn_alarms)  /* SLIs with a burning window whose action is pause, not yet acted on */            \
-    X(int, burn_notices) /* the same for notify */                                                           \
-    X(int, burning)      /* SLIs with a window that burns now */                                             \
-    X(int, stray)        /* requests of the newest minute to releases that the route does not name */        \
-    X(int, late)         /* SLIs whose bad outcomes come too late too often */                               \
-    X(int, muted)        /* set of SLIs and watches */                                                       \
-    X(int, source)       /* enum source_health */
+    X(bool, idle)           /* no block of evidence is open */                                               \
+    X(int, alarms)          /* guardrails with action pause that have failed and were not yet acted on */    \
+    X(int, notices)         /* the same for notify */                                                        \
+    X(int, failed)          /* unmuted guardrails that have failed */                                        \
+    X(int, burn_alarms)     /* SLIs with a burning window whose action is pause, not yet acted on */         \
+    X(int, burn_notices)    /* the same for notify */                                                        \
+    X(int, burning)         /* SLIs with a window that burns now */                                          \
+    X(int, stray)           /* requests of the newest minute to releases that the route does not name */     \
+    X(int, late)            /* SLIs whose bad outcomes come too late too often */                            \
+    X(int, muted)           /* set of SLIs and watches */                                                    \
+    X(int, source)          /* enum source_health */                                                         \
+    X(int, alert_rollbacks) /* alerts that name the canary, where the policy rolls back for them */          \
+    X(int, alert_pauses)    /* alerts not yet acted on, where it pauses for them */                          \
+    X(int, alert_notices)   /* the same where it notifies */                                                 \
+    X(int, alert_holds)     /* alerts that fire, where it does more than notify */
 
 typedef int64_t snapshot_int;
 typedef double snapshot_num;
@@ -147,7 +151,11 @@ struct snapshot {
     X(RESUMES_PENDING, "paused while pending")                                                               \
     X(RESUMES_BAKING, "paused while baking")                                                                 \
     X(SOURCE, "the metrics source fails or warns")                                                           \
-    X(UNSERVED, "paused in a step, and the canary has no weight")
+    X(UNSERVED, "paused in a step, and the canary has no weight")                                            \
+    X(ALERT_ROLLBACK, "an alert about the canary fires; policy: roll back")                                  \
+    X(ALERT_PAUSE, "an alert has begun to fire; policy: pause")                                              \
+    X(ALERT_NOTICE, "an alert has begun to fire; policy: notify")                                            \
+    X(ALERT, "an alert fires that holds")
 
 enum fact {
 #define X(name, text) FACT_##name,

@@ -83,8 +83,9 @@ enum judgement_reason {
 };
 
 /* What can be muted: an SLI's guardrail by its own bit (1 << sli), and these. */
-enum watch { WATCH_SPLIT = 24, WATCH_COVERAGE, WATCH_LATE, WATCH_END };
-/* Bit of the set of muted things that `text` names: an SLI, "split", "coverage" or "late". False: none. */
+enum watch { WATCH_SPLIT = 24, WATCH_COVERAGE, WATCH_LATE, WATCH_ALERT, WATCH_END };
+/* Bit of the set of muted things that `text` names: an SLI, "split", "coverage", "late" or "alert". False:
+ * none. */
 bool watch_parse(const char *text, int *bit);
 const char *watch_name(int bit); /* static; NULL if the bit means nothing */
 

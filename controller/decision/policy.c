@@ -53,6 +53,7 @@ void policy_default(const struct slos *slos, struct policy *out)
     out->split_check = true;
     out->key_effect = 1;
     out->strata = 1;
+    out->alert_action = ALERT_HOLD;
 }
 
 enum guardrail_action policy_burn_action(const struct policy *policy, enum sli sli, int window)

@@ -50,6 +50,14 @@ struct guardrail {
     int64_t maturity_s; /* age at which a cohort is counted (10; never below a deadline SLI's threshold) */
 };
 
+/* What an alert that others raise about the service may do to its rollout. */
+enum alert_action {
+    ALERT_NOTIFY,
+    ALERT_HOLD, /* while it fires */
+    ALERT_PAUSE,
+    ALERT_ROLLBACK /* if it names the canary; else as ALERT_HOLD: nobody is blamed for what names nobody */
+};
+
 struct burn_rule {
     struct burn_window window;
     enum guardrail_action action; /* never more than the guardrail's own */
@@ -75,6 +83,7 @@ struct policy {
     bool keyed;        /* a key sticks to one arm: a wider band, and evidence to the power 1/key_effect */
     double key_effect; /* design effect of the keys: sum a^2 / sum a over the requests a of each key and hour,
                           >= 1 */
+    enum alert_action alert_action; /* (hold) */
     /* Declared strata are numbered from 1; 0 is the rest. */
     int32_t strata; /* 1..STRATA_MAX */
 };

@@ -67,6 +67,19 @@ static const struct rule rules[] = {
      "Paused: {lead} has been above its ceiling for long, and there is no release to go back to. {evidence}",
      "Look at the provider; then resume, or roll out a mended release with --supersede."},
 
+    /* --- what others say: an alert holds, pauses or goes back, as the policy allows. It never advances, and
+       is no evidence of ours: nothing is quarantined for it
+       ---------------------------------------------------------------------------------------------- */
+    {"alert.rollback", SERVING, VERB_TICK, F(STABLE) | F(ALERT_ROLLBACK), 0, PHASE_ROLLED_BACK,
+     EFFECT_ROUTE_STABLE | EFFECT_PAGE, "rollout.rolled_back",
+     "Rolled back: the alert {canary_alerts} fires for {release}, and the policy says to roll back then.",
+     "Look at the alert; mend the release and roll out the new one. If the alert was wrong: 'serin rollout "
+     "retry', which starts when it is resolved."},
+    {"alert.first", P(PROGRESSING) | P(BAKING), VERB_TICK, F(ALERT_ROLLBACK), F(STABLE), PHASE_PAUSED,
+     EFFECT_PAGE, "rollout.paused",
+     "Paused: the alert {canary_alerts} fires for the first release, and there is none to go back to.",
+     "Roll out a mended release with --supersede, or mute 'alert' with a reason and resume."},
+
     /* --- missing data never advance; they hold for a bounded time
        --------------------------------------------------- */
     {"blind.rollback", SERVING, VERB_TICK, F(STABLE) | F(BLIND_OVER) | F(ON_BLIND_ROLLBACK), 0,
@@ -93,6 +106,12 @@ static const struct rule rules[] = {
      "to say so.",
      "Abort it, or mute the guardrail if that is accepted; 'serin explain' has the counts."},
 
+    {"alert.pause", ADVANCING, VERB_TICK, F(ALERT_PAUSE), 0, PHASE_PAUSED, EFFECT_PAGE | EFFECT_ALARM,
+     "rollout.paused", "Paused: the alert {alerts} fires, and the policy says to pause then.",
+     "Look at the alert; then resume or abort. It holds for as long as it fires."},
+    {"alert.notice", SERVING, VERB_TICK, F(ALERT_NOTICE), 0, NEXT_STAY, EFFECT_PAGE | EFFECT_ALARM,
+     "rollout.noticed", "The alert {alerts} fires; the policy only says so.", "Look at the alert."},
+
     /* --- nothing hangs
        ---------------------------------------------------------------------------------------------- */
     {"paused.limit", P(PAUSED), VERB_TICK, F(STABLE) | F(WAITED), 0, PHASE_ABORTED,
@@ -106,6 +125,9 @@ static const struct rule rules[] = {
      "Holding: advances are frozen everywhere.", NULL},
     {"pending.corpus", P(PENDING), VERB_TICK, 0, F(CORPORA), NEXT_STAY, 0, NULL,
      "Pending: {release} waits for the index of corpus {corpora} to be reported ready.", NULL},
+    {"pending.alert", P(PENDING), VERB_TICK, F(ALERT), 0, NEXT_STAY, EFFECT_PAGE, "rollout.held",
+     "Pending: the alert {alerts} fires, and nothing starts while it does.",
+     "Look at the alert; it starts when that is resolved. Or mute 'alert' with a reason."},
     {"start.first", P(PENDING), VERB_TICK, 0, F(STABLE), PHASE_BAKING,
      EFFECT_LAST_STEP | EFFECT_ROUTE_STEP | EFFECT_UNPROVEN, "rollout.advanced",
      "The first release of the service takes all traffic; only its ceilings watch it.", NULL},
@@ -135,6 +157,9 @@ static const struct rule rules[] = {
     {"hold.burn", ADVANCING, VERB_TICK, F(BURNING), 0, NEXT_STAY, EFFECT_PAGE, "rollout.held",
      "Holding: {release} burns its error budget in {burning} faster than the policy allows.",
      "Watch; this ends when the burn does. Abort it if the cost is too high."},
+    {"hold.alert", ADVANCING, VERB_TICK, F(ALERT), 0, NEXT_STAY, EFFECT_PAGE, "rollout.held",
+     "Holding: the alert {alerts} fires about {service}.",
+     "Look at the alert; this ends when it is resolved. Or mute 'alert' with a reason."},
     {"hold.split", ADVANCING, VERB_TICK, F(SPLIT), 0, NEXT_STAY, EFFECT_PAGE, "rollout.held",
      "Holding: {release} is given {share} of the requests where its weight says {weight}; the gateways do "
      "not do what "

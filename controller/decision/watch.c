@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-static const char *const names[WATCH_END - WATCH_SPLIT] = {"split", "coverage", "late"};
+static const char *const names[WATCH_END - WATCH_SPLIT] = {"split", "coverage", "late", "alert"};
 
 const char *watch_name(int bit)
 {

@@ -6,6 +6,7 @@
 #include "reconcile/announce.h"
 #include "reconcile/maintain.h"
 #include "reconcile/observe.h"
+#include "rollout/rollout.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -150,6 +151,8 @@ static void run_turn(void *argument)
             log_event(LOG_WARN, "reconcile", "requests that stray could not be looked for", "error",
                       fault.detail, NULL);
     }
+    if (status == STATUS_OK)
+        status = rollout_lapse_alerts(db, &fault);
     if (status == STATUS_OK)
         status = maintain(db, &fault);
     if (status != STATUS_OK && status != STATUS_IN_PROGRESS)

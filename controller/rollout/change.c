@@ -152,6 +152,26 @@ static struct json_object *frozen(const struct rollout_state *state)
     return NULL;
 }
 
+/* The alerts that fired when it was decided, for people; the counts that decided are in the inputs. */
+static struct json_object *alerts_seen(const struct rollout_state *state)
+{
+    struct json_object *list = json_object_new_array();
+    bool good = list != NULL;
+    for (int i = 0; i < state->alert_count && good; i++) {
+        struct json_object *one = json_object_new_object();
+        good = one != NULL && put(one, "name", json_object_new_string(state->alert[i].name)) &&
+               put(one, "fingerprint", json_object_new_string(state->alert[i].fingerprint)) &&
+               put(one, "release", json_object_new_string(state->alert[i].release)) &&
+               json_object_array_add(list, one) == 0;
+        if (!good)
+            json_object_put(one);
+    }
+    if (good)
+        return list;
+    json_object_put(list);
+    return NULL;
+}
+
 /* What the event keeps: enough to replay the decision (law 7), and what a person wants to see. */
 static struct json_object *event_data(const struct rollout_state *state, const struct snapshot *snapshot,
                                       struct json_object *seen, const struct rule *rule,
@@ -175,6 +195,8 @@ static struct json_object *event_data(const struct rollout_state *state, const s
     struct json_object *documents = good ? frozen(state) : NULL;
     if (documents != NULL)
         good = put(data, "frozen", documents);
+    if (good && state->alert_count > 0)
+        good = put(data, "alerts", alerts_seen(state));
     if (good && rule->next_step != NULL)
         good = put(data, "next_step", json_object_new_string(rule->next_step));
     if (good && row->stable[0] != '\0')
@@ -245,6 +267,14 @@ static enum status refuse(const struct rule *rule, const struct reason_context *
     return STATUS_CONFLICT;
 }
 
+/* The row remembers what has been acted on, so that it is told once. */
+static void act_on(struct rollout_state *state, const struct rule *rule, const struct snapshot *snapshot)
+{
+    state->row.alarmed |= course_acted_on(rule, snapshot);
+    if (course_acts_on_alerts(rule))
+        state->row.alerts_acted = state->alert_newest;
+}
+
 /* What does not change the phase but the operator wants to know: the row's rule and sentence, when they are
  * others. */
 static enum status note(struct db *db, struct rollout_state *state, const struct snapshot *snapshot,
@@ -259,7 +289,7 @@ static enum status note(struct db *db, struct rollout_state *state, const struct
         return STATUS_OK;
     snprintf(state->row.rule, sizeof state->row.rule, "%s", rule->id);
     reason_fill(rule->sentence, context, state->row.reason, sizeof state->row.reason);
-    state->row.alarmed |= course_acted_on(rule, snapshot);
+    act_on(state, rule, snapshot);
     enum status status = STATUS_OK;
     if (rule->event != NULL) {
         struct json_object *seen = evidence_seen(state);
@@ -288,7 +318,7 @@ static enum status transit(struct db *db, struct rollout_state *state, const str
     if (status != STATUS_OK)
         goto out;
     move(state, decision);
-    state->row.alarmed |= course_acted_on(rule, snapshot);
+    act_on(state, rule, snapshot);
     if ((rule->effects & EFFECT_MUTE) == 0) { /* a mute is no reason for being where it is */
         snprintf(state->row.rule, sizeof state->row.rule, "%s", rule->id);
         memcpy(state->row.reason, reason, sizeof reason);

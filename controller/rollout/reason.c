@@ -110,6 +110,25 @@ static int64_t next_weight(const struct reason_context *context)
     return next < state->plan.steps ? plan_weight(&state->plan, &state->spec.policy, next) : WEIGHT_FULL;
 }
 
+/* Names of the newest alerts that fire; `canary`: of those that name the canary. */
+static void alerts_text(const struct rollout_state *state, bool canary, char *out, size_t size)
+{
+    enum { NAMED = 3 };
+    int64_t all = state->alerts.canary + (canary ? 0 : state->alerts.others);
+    size_t used = 0;
+    int named = 0;
+    out[0] = '\0';
+    for (int i = 0; i < state->alert_count && named < NAMED && used < size; i++) {
+        if (canary && strcmp(state->alert[i].release, state->row.release) != 0)
+            continue;
+        used +=
+            (size_t)snprintf(out + used, size - used, "%s%s", named > 0 ? ", " : "", state->alert[i].name);
+        named++;
+    }
+    if (all > named && used < size)
+        snprintf(out + used, size - used, " (and %" PRId64 " more)", all - named);
+}
+
 /* What is wrong with the metrics source and what to do; nothing while it answers well. */
 static void source_text(const struct rollout_state *state, char *out, size_t size)
 {
@@ -179,6 +198,10 @@ static void place(const char *name, const struct reason_context *context, char *
         slis_text(snapshot->late, out, size);
     else if (strcmp(name, "share") == 0)
         split_text(context, out, size);
+    else if (strcmp(name, "alerts") == 0)
+        alerts_text(context->state, false, out, size);
+    else if (strcmp(name, "canary_alerts") == 0)
+        alerts_text(context->state, true, out, size);
     else if (strcmp(name, "source") == 0)
         source_text(context->state, out, size);
     else if (strcmp(name, "stray") == 0)

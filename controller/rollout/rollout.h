@@ -7,6 +7,7 @@
 #include "base/id.h"
 #include "base/text.h"
 #include "decision/decide.h"
+#include "spec/alertmanager.h"
 #include "store/db.h"
 
 #include <json-c/json_object.h>
@@ -52,6 +53,19 @@ enum status rollout_unfreeze(struct db *db, const char *actor, struct fault *fau
 /* Lifts the quarantine of a release, with its event. Not quarantined: OK, no change. */
 enum status rollout_lift_quarantine(struct db *db, const char *service, const char *release,
                                     const char *reason, const char *actor, struct fault *fault) MUST_CHECK;
+
+/* What became of a notification: alerts that concern a service here, and those that do not (no such service,
+   or too many fire). */
+struct rollout_alerts {
+    int64_t taken, ignored;
+};
+/* Takes in `alerts`, with an event for each that begins to fire or is resolved. One that fires and is not
+   heard of for `expires_s` counts as over. */
+enum status rollout_take_alerts(struct db *db, const struct alert *alerts, size_t count, int64_t expires_s,
+                                const char *actor, struct rollout_alerts *out,
+                                struct fault *fault) MUST_CHECK;
+/* Says of alerts that have expired that they have. In transactions of its own. */
+enum status rollout_lapse_alerts(struct db *db, struct fault *fault) MUST_CHECK;
 
 /* One page of a rollout's record (schema Record) appended to `out`, but for the last field, next_cursor, and
    the brace that ends it. `cursor` is "" or *next of the page before; *next is "" on the last. Reads only. */

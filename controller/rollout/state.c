@@ -73,6 +73,31 @@ static enum status read_judged(struct db *db, struct rollout_state *state, struc
     return status;
 }
 
+/* The alerts of the service that fire now: those that name this rollout's releases, or none. */
+static enum status read_alerts(struct db *db, struct rollout_state *state, struct fault *fault)
+{
+    struct firing_alert *all = calloc(ALERTS_EACH_MAX, sizeof *all);
+    int read = 0;
+    int64_t count;
+    if (all == NULL)
+        return fault_set(fault, STATUS_NO_MEMORY, "Out of memory");
+    enum status status = alerts_firing(db, state->row.service, all, ALERTS_EACH_MAX, &read, &count, fault);
+    for (int i = 0; i < read; i++) {
+        bool canary = strcmp(all[i].release, state->row.release) == 0;
+        if (!canary && all[i].release[0] != '\0' && strcmp(all[i].release, state->row.stable) != 0)
+            continue;
+        bool fresh = all[i].firing > state->row.alerts_acted;
+        *(canary ? &state->alerts.canary : &state->alerts.others) += 1;
+        *(canary ? &state->alerts.fresh_canary : &state->alerts.fresh_others) += fresh;
+        if (all[i].firing > state->alert_newest)
+            state->alert_newest = all[i].firing;
+        if (state->alert_count < ALERTS_SHOWN)
+            state->alert[state->alert_count++] = all[i];
+    }
+    free(all);
+    return status;
+}
+
 static enum status load(struct db *db, const char *id, bool lock, bool leaving, struct rollout_state **out,
                         struct fault *fault)
 {
@@ -97,6 +122,8 @@ static enum status load(struct db *db, const char *id, bool lock, bool leaving, 
         status = routes_current(db, state->row.service, &state->route, fault);
     if (status == STATUS_OK && !state->bare)
         status = read_muted(state, fault);
+    if (status == STATUS_OK && !leaving)
+        status = read_alerts(db, state, fault);
     if (status != STATUS_OK) {
         state_free(state);
         return status;
@@ -181,7 +208,8 @@ void state_snapshot(struct rollout_state *state, int32_t new_weight, struct snap
                                   .late = state->late,
                                   .stray = state->stray,
                                   .blind_rollback = state->blind_rollback,
-                                  .source = state->source};
+                                  .source = state->source,
+                                  .alerts = state->alerts};
     course_snapshot(&course, &around, &state->spec.policy, &state->plan,
                     state->bare ? NULL : &state->evidence.evidence, new_weight, out);
 }

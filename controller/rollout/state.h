@@ -3,6 +3,7 @@
 
 #include "decision/course.h"
 #include "spec/policy.h"
+#include "store/alerts.h"
 #include "store/routes.h"
 
 #include <json-c/json_object.h>
@@ -19,9 +20,13 @@ struct rollout_state {
     bool blind_rollback;    /* a guardrail without data asks to roll back then, as last observed */
     int64_t stray;          /* requests of the newest minute to releases that the route does not name */
     uint32_t late;          /* SLIs (1 << sli) whose bad outcomes come too late too often, as last observed */
-    enum source_health source; /* how it answers, as last observed */
-    struct fault source_fault; /* why not well: detail and next step */
-    bool bare;                 /* documents and evidence were not read: good for leaving only */
+    enum source_health source;               /* how it answers, as last observed */
+    struct fault source_fault;               /* why not well: detail and next step */
+    struct alerts alerts;                    /* about the service that fire, counted for this rollout */
+    struct firing_alert alert[ALERTS_SHOWN]; /* the newest of them */
+    int alert_count;
+    int64_t alert_newest; /* firing of the newest */
+    bool bare;            /* documents and evidence were not read: good for leaving only */
 };
 
 /* Reads rollout `id`; with `lock` it locks service and rollout first. *out is malloc'ed, the caller's

@@ -15,6 +15,7 @@ static const double key_effect_keyed = 20; /* requests of one key in an hour, at
 static const char *const action_words[] = {"rollback", "pause", "notify", NULL};
 static const char *const pace_words[] = {"evidence", "time", NULL};
 static const char *const blind_words[] = {"pause", "rollback", NULL};
+static const char *const alert_words[] = {"notify", "hold", "pause", "rollback", NULL};
 
 /* The ceiling: null says none; 0 would say "no bad outcome ever", which no test can hold a canary to. */
 static void read_ceiling(struct json_fields *fields, struct guardrail *guardrail)
@@ -302,6 +303,26 @@ static struct json_object *write_strata(const struct spec_policy *spec)
     return list;
 }
 
+static enum status read_alerts(struct json_object *value, const char *pointer, struct policy *policy,
+                               struct fault *fault)
+{
+    struct json_fields fields;
+    int action;
+    json_fields_open(&fields, value, pointer, fault);
+    if (json_fields_word(&fields, "action", JSON_REQUIRED, alert_words, &action)) {
+        policy->alert_action = (enum alert_action)action;
+    }
+    return json_fields_close(&fields);
+}
+
+static struct json_object *write_alerts(const struct policy *policy)
+{
+    struct spec_writer writer;
+    spec_writer_begin(&writer);
+    spec_put_text(&writer, "action", alert_words[policy->alert_action]);
+    return spec_writer_end(&writer);
+}
+
 /* The default ceilings are computed; a percentage must be able to say them, so that a policy that is written
    out and read again is the same to the last bit. */
 static void settle_defaults(struct policy *policy)
@@ -343,6 +364,10 @@ enum status spec_read_policy(struct json_object *value, const char *pointer, con
         fields.failed = true;
     }
     read_strata(&fields, out);
+    if (json_fields_object(&fields, "alerts", JSON_OPTIONAL, &part) &&
+        read_alerts(part, json_fields_pointer(&fields, "alerts", at), &out->policy, fault) != STATUS_OK) {
+        fields.failed = true;
+    }
     if (json_fields_object(&fields, "plan", JSON_OPTIONAL, &part)) {
         out->has_plan = true;
         json_fields_pointer(&fields, "plan", at);
@@ -409,6 +434,7 @@ struct json_object *spec_write_policy(const struct spec_policy *spec)
     if (policy->strata > 1) {
         spec_put(&writer, "strata", write_strata(spec));
     }
+    spec_put(&writer, "alerts", write_alerts(policy));
     spec_put_number(&writer, "alpha", policy->alpha);
     spec_put_number(&writer, "alpha_promotion", policy->alpha_ni);
     spec_put_text(&writer, "pace", pace_words[policy->pace]);

@@ -55,6 +55,7 @@ static enum status read_row(const struct db_rows *rows, struct rollout_row *row,
     row->lease_epoch = db_get_integer(rows, 0, 24);
     copy(row->retry_of, sizeof row->retry_of, rows, 25);
     row->incarnation = db_get_integer(rows, 0, 26);
+    row->alerts_acted = db_get_integer(rows, 0, 27);
     if (text_status(&row->plan) || text_status(&row->policy) || text_status(&row->slos) ||
         text_status(&row->muted))
         return fault_set(fault, STATUS_NO_MEMORY, "Out of memory");
@@ -193,6 +194,7 @@ enum status rollouts_update(struct db *db, struct rollout_row *row, struct fault
     time_or_null(&params, row->ended_at);
     db_integer(&params, row->row_version);
     db_integer(&params, row->incarnation);
+    db_integer(&params, row->alerts_acted);
     struct db_rows *rows = NULL;
     enum status status = db_run(db, &sql_rollout_update, &params, &rows, fault);
     if (status == STATUS_OK && db_rows_affected(rows) != 1)

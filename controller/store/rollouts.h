@@ -22,6 +22,7 @@ struct rollout_row {
     struct wall_time created_at, phase_since, step_entered_at, step_since, blind_since; /* 0 = never */
     struct wall_time ended_at; /* to write; 0 = NULL */
     uint32_t alarmed;          /* acted on: guardrails (1 << sli), burn windows (1 << (ALARMED_BURN + sli)) */
+    int64_t alerts_acted;      /* the newest firing of an alert that was acted on */
     struct text muted;         /* JSON array; owned */
     int64_t row_version, lease_epoch;
     int64_t incarnation; /* of the routes' history, when it was last seen */

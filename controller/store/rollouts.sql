@@ -13,13 +13,13 @@ SELECT id FROM rollouts WHERE service = $1 AND phase IN ('pending', 'progressing
 -- :name rollout_lock
 SELECT id, service, release, coalesce(stable, ''), phase, coalesce(resume_phase, phase), step, canary_weight, plan::text,
        policy::text, slos::text, salt, fix, unproven, rule, reason, created_at, phase_since, step_entered_at, step_since,
-       blind_since, alarmed, muted::text, row_version, lease_epoch, coalesce(retry_of, ''), incarnation
+       blind_since, alarmed, muted::text, row_version, lease_epoch, coalesce(retry_of, ''), incarnation, alerts_acted
 FROM rollouts WHERE id = $1 FOR UPDATE
 
 -- :name rollout_read
 SELECT id, service, release, coalesce(stable, ''), phase, coalesce(resume_phase, phase), step, canary_weight, plan::text,
        policy::text, slos::text, salt, fix, unproven, rule, reason, created_at, phase_since, step_entered_at, step_since,
-       blind_since, alarmed, muted::text, row_version, lease_epoch, coalesce(retry_of, ''), incarnation
+       blind_since, alarmed, muted::text, row_version, lease_epoch, coalesce(retry_of, ''), incarnation, alerts_acted
 FROM rollouts WHERE id = $1
 
 -- :name rollout_insert
@@ -32,7 +32,7 @@ VALUES ($1, $2, $3, $4, 'pending', $5::jsonb, $6::jsonb, $7::jsonb, $8, $9, $10,
 UPDATE rollouts
 SET phase = $2, resume_phase = $3, step = $4, canary_weight = $5, unproven = $6, rule = $7, reason = $8,
     phase_since = $9, step_entered_at = $10, step_since = $11, blind_since = $12, alarmed = $13, muted = $14::jsonb,
-    ended_at = $15, incarnation = $17, row_version = row_version + 1
+    ended_at = $15, incarnation = $17, alerts_acted = $18, row_version = row_version + 1
 WHERE id = $1 AND row_version = $16
 
 -- Rollouts to work on: those of this owner, and those whose lease is over. Skips what another transaction holds.

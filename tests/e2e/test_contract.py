@@ -126,7 +126,7 @@ def refused(status, call, *arguments, part=None, pointer=None, **kw):
 LEAST = {  # what is not here: viewer for what reads on the control port, gateway on the gateway port
     "registerVersion": "engineer", "reportCorpusReady": "engineer", "putService": "engineer", "putSlos": "engineer",
     "putPolicy": "engineer", "createRelease": "engineer", "startRollout": "engineer", "commandRollout": "engineer",
-    "liftQuarantine": "oncall", "rollbackService": "oncall", "freeze": "oncall", "unfreeze": "oncall",
+    "takeAlerts": "gateway", "liftQuarantine": "oncall", "rollbackService": "oncall", "freeze": "oncall", "unfreeze": "oncall",
     "listTokens": "admin", "createToken": "admin", "revokeToken": "admin", "listWebhooks": "admin", "createWebhook": "admin",
     "deleteWebhook": "admin"}
 
@@ -303,7 +303,7 @@ def bodies(shop):
             "source": {"prometheus": {"url": "http://127.0.0.1:1", "interval": "15s", "release_label": "release",
                                       "requests": "a_total",
                                       "bad": {"refusal": "b_total"}, "bearer_token_env": "PROMETHEUS_TOKEN"}},
-            "plan": plan, "alpha": 0.01, "alpha_promotion": 0.05, "pace": "evidence", "attr_wait": "1m", "shared_hold": "5m",
+            "plan": plan, "alerts": {"action": "hold"}, "alpha": 0.01, "alpha_promotion": 0.05, "pace": "evidence", "attr_wait": "1m", "shared_hold": "5m",
             "warmup": "0s", "blanking": "1m", "blind": "5m", "on_blind": "pause", "paused_limit": "24h", "holdback": "2%",
             "expected_rps": 10}),
         "createRelease": ({}, {
@@ -317,6 +317,10 @@ def bodies(shop):
         "rollbackService": ({}, {"to": "none", "reason": "r"}),
         "commandRollout": ({"id": shop, "verb": "mute"}, {"sli": "refusal", "until": "1h", "reason": "r"}),
         "freeze": ({}, {"reason": "r"}),
+        "takeAlerts": ({}, {"version": "4", "truncatedAlerts": 0, "alerts": [
+            {"status": "resolved", "labels": {"alertname": "a", "service": "shop", "release": "v2"},
+             "annotations": {"summary": "s", "description": "d"}, "startsAt": "2026-11-25T02:00:00Z",
+             "endsAt": "2026-11-25T03:00:00Z", "fingerprint": "0a"}]}),
         "createToken": ({}, {"name": "never", "role": "viewer"}),
         "createWebhook": ({}, {"url": "http://127.0.0.1:1/", "service": "shop"}),
         "evaluateFlag": ({}, {"context": {"targetingKey": "u1", "plan": "free"}}),
@@ -1332,6 +1336,14 @@ def test_request_ids(client):
 
 
 # --- at the end -----------------------------------------------------------------------------------------------------------
+
+def test_alerts_are_taken(client, gate, by, shop):
+    alert = {"status": "resolved", "labels": {"alertname": "a", "service": "shop"}, "startsAt": "2026-11-25T02:00:00Z",
+             "fingerprint": "0a"}
+    taken = by["gateway"].post("/v1/alerts", {"version": "4", "alerts": [alert, {**alert, "labels": {"service": "nobody"}}]})
+    assert taken == {"taken": 1, "ignored": 1, "truncated": 0}
+    refused(422, by["gateway"].post, "/v1/alerts", {"version": "4", "alerts": [{**alert, "labels": {}}]}, part="label")
+
 
 def test_every_operation_was_tried_and_every_problem_is_complete(client, world):
     tried = {name for name, statuses in seen.items() if any(200 <= s < 300 for s in statuses)}

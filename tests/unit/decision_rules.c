@@ -41,7 +41,7 @@ static void hold_laws(const struct rule *rule, const struct region *r)
     bool missing = POSSIBLE(r, BLIND) || POSSIBLE(r, ATTRIBUTING) || POSSIBLE(r, SHARED) ||
                    POSSIBLE(r, BUDGET) || POSSIBLE(r, FAILED) || POSSIBLE(r, BURN_ALARM) ||
                    POSSIBLE(r, BURNING) || POSSIBLE(r, SPLIT) || POSSIBLE(r, COVERAGE) || POSSIBLE(r, LATE) ||
-                   POSSIBLE(r, STRAY) || POSSIBLE(r, ALARM);
+                   POSSIBLE(r, STRAY) || POSSIBLE(r, ALARM) || POSSIBLE(r, ALERT);
     bool bad = SURE(r, WORSE) || SURE(r, CEILING) || SURE(r, BURN);
     bool maybe_bad = maybe_blamed(r) || POSSIBLE(r, SHARED_CAUSE);
     bool live = phase_live(r->phase), pending = r->phase == PHASE_PENDING, baking = r->phase == PHASE_BAKING;
@@ -75,6 +75,11 @@ static void hold_laws(const struct rule *rule, const struct region *r)
                   "%s promotes while frozen, or by another verb", rule->id);
     if (pending && (rule->effects & advancing) != 0)
         cr_assert(SURE(r, CORPORA), "%s starts without its corpora", rule->id);
+    /* what others say starts nothing and is gone back from, but a person may go on */
+    if (r->verb == VERB_TICK && (rule->effects & advancing) != 0)
+        cr_assert(!POSSIBLE(r, ALERT), "%s goes on under an alert", rule->id);
+    if (r->verb == VERB_TICK && SURE(r, STABLE) && SURE(r, ALERT_ROLLBACK) && live && !pending)
+        cr_assert_eq(rule->next, PHASE_ROLLED_BACK, "%s does not go back for an alert", rule->id);
     /* a rollout that is led beyond its plan would have no weight */
     if ((rule->effects & EFFECT_NEXT_STEP) != 0)
         cr_assert(rule->next == PHASE_BAKING ? SURE(r, NEXT_LAST) : !POSSIBLE(r, NEXT_LAST),
@@ -171,6 +176,10 @@ static bool realise(const struct region *r, struct snapshot *s)
     s->burning = SURE(r, BURNING);
     s->late = SURE(r, LATE);
     s->stray = SURE(r, STRAY);
+    s->alert_rollbacks = SURE(r, ALERT_ROLLBACK);
+    s->alert_pauses = SURE(r, ALERT_PAUSE);
+    s->alert_notices = SURE(r, ALERT_NOTICE);
+    s->alert_holds = SURE(r, ALERT);
     s->source = SURE(r, SOURCE) ? SOURCE_FAILS : SOURCE_WELL;
     s->proven = SURE(r, PROVEN);
     s->idle = SURE(r, IDLE);

@@ -1,0 +1,145 @@
+/* Alerts that others raise, taken in: stored for the next turn of the loop, with an event for each that
+   begins or ends. What they do to a rollout the rollout table decides. */
+#include "rollout/rollout.h"
+
+#include "base/log.h"
+#include "store/alerts.h"
+#include "store/note.h"
+#include "store/rollouts.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LAPSED_AT_ONCE = 64 };
+
+static enum status tell(struct db *db, const struct alert *alert, bool firing, const char *actor,
+                        struct fault *fault)
+{
+    char reason[ALERT_NAME + ALERT_SUMMARY + 40], starts[CLOCK_TEXT_MAX];
+    snprintf(reason, sizeof reason, "The alert %s %s%s%s", alert->name, firing ? "fires" : "is resolved",
+             firing && alert->summary[0] != '\0' ? ": " : ".", firing ? alert->summary : "");
+    struct note_field fields[] = {
+        {"alert", NOTE_TEXT, alert->name, 0},
+        {"fingerprint", NOTE_TEXT, alert->fingerprint, 0},
+        {"release", NOTE_TEXT, alert->release[0] != '\0' ? alert->release : NULL, 0},
+        {"starts_at", NOTE_TEXT, clock_format(alert->starts_at, starts), 0},
+        {.name = NULL}};
+    struct event event = {.type = firing ? "alert.firing" : "alert.resolved",
+                          .service = alert->service,
+                          .release = alert->release[0] != '\0' ? alert->release : NULL,
+                          .actor = actor,
+                          .reason = reason};
+    return note_append(db, &event, fields, fault);
+}
+
+static enum status take_one(struct db *db, const struct alert *alert, int64_t expires_s, const char *actor,
+                            struct rollout_alerts *out, struct fault *fault)
+{
+    enum alert_news news;
+    enum status status = alerts_store(db, alert, expires_s, &news, fault);
+    if (status == STATUS_OK && (news == ALERT_FIRES || news == ALERT_RESOLVED))
+        status = tell(db, alert, news == ALERT_FIRES, actor, fault);
+    if (status == STATUS_OK && news == ALERT_NO_ROOM) {
+        log_event(LOG_WARN, "rollout", "too many alerts fire for this service; one was not stored", "service",
+                  alert->service, "alert", alert->name, NULL);
+        out->ignored++;
+    } else if (status == STATUS_OK) {
+        out->taken++;
+    }
+    return status;
+}
+
+static int by_service(const void *a, const void *b)
+{
+    const struct alert *const *left = a, *const *right = b;
+    return strcmp((*left)->service, (*right)->service);
+}
+
+/* In the order of the services, so that two notifications never wait for each other's locks. */
+static enum status take_all(struct db *db, const struct alert **sorted, size_t count, int64_t expires_s,
+                            const char *actor, struct rollout_alerts *out, struct fault *fault)
+{
+    enum status status = STATUS_OK;
+    bool exists = false;
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        const char *service = sorted[i]->service;
+        if (i == 0 || strcmp(service, sorted[i - 1]->service) != 0) {
+            status = service[0] != '\0' ? rollouts_lock_service(db, service, fault) : STATUS_NOT_FOUND;
+            exists = status == STATUS_OK;
+            status = status == STATUS_NOT_FOUND ? STATUS_OK : status;
+        }
+        if (status == STATUS_OK && exists)
+            status = take_one(db, sorted[i], expires_s, actor, out, fault);
+        else if (status == STATUS_OK)
+            out->ignored++;
+    }
+    return status;
+}
+
+enum status rollout_take_alerts(struct db *db, const struct alert *alerts, size_t count, int64_t expires_s,
+                                const char *actor, struct rollout_alerts *out, struct fault *fault)
+{
+    const struct alert **sorted = calloc(count > 0 ? count : 1, sizeof *sorted);
+    *out = (struct rollout_alerts){0};
+    if (sorted == NULL)
+        return fault_set(fault, STATUS_NO_MEMORY, "Out of memory");
+    for (size_t i = 0; i < count; i++)
+        sorted[i] = &alerts[i];
+    qsort(sorted, count, sizeof *sorted, by_service);
+    enum status status = take_all(db, sorted, count, expires_s, actor, out, fault);
+    free(sorted);
+    return status;
+}
+
+/* --- silence --------------------------------------------------------------------------------------- */
+
+static enum status say_lapsed(struct db *db, const struct lapsed_alert *alert, struct fault *fault)
+{
+    char reason[ALERT_NAME + 200], heard[CLOCK_TEXT_MAX];
+    clock_format(alert->heard_at, heard);
+    snprintf(reason, sizeof reason,
+             "The alert %s was last heard of at %s and never resolved; it counts as over. Is Alertmanager "
+             "still there?",
+             alert->name, heard);
+    struct note_field fields[] = {{"alert", NOTE_TEXT, alert->name, 0},
+                                  {"fingerprint", NOTE_TEXT, alert->fingerprint, 0},
+                                  {"heard_at", NOTE_TEXT, heard, 0},
+                                  {"page", NOTE_BOOL, NULL, 1},
+                                  {.name = NULL}};
+    struct event event = {.type = "alert.expired",
+                          .service = alert->service,
+                          .release = alert->release[0] != '\0' ? alert->release : NULL,
+                          .actor = "serin",
+                          .reason = reason};
+    return note_append(db, &event, fields, fault);
+}
+
+static enum status lapse(struct db *db, const struct lapsed_alert *alert, struct fault *fault)
+{
+    bool locked = false, changed = false;
+    enum status status = db_begin(db, fault);
+    if (status == STATUS_OK)
+        status = rollouts_try_lock_service(db, alert->service, &locked, fault);
+    if (status == STATUS_OK && locked)
+        status = alerts_lapse(db, alert->service, alert->fingerprint, &changed, fault);
+    if (status == STATUS_OK && changed)
+        status = say_lapsed(db, alert, fault);
+    if (status == STATUS_OK)
+        return db_commit(db, fault);
+    db_rollback(db);
+    return status;
+}
+
+enum status rollout_lapse_alerts(struct db *db, struct fault *fault)
+{
+    struct lapsed_alert *lapsed = calloc(LAPSED_AT_ONCE, sizeof *lapsed);
+    int count = 0;
+    if (lapsed == NULL)
+        return fault_set(fault, STATUS_NO_MEMORY, "Out of memory");
+    enum status status = alerts_lapsed(db, lapsed, LAPSED_AT_ONCE, &count, fault);
+    for (int i = 0; i < count && status == STATUS_OK; i++)
+        status = lapse(db, &lapsed[i], fault);
+    free(lapsed);
+    return status;
+}
