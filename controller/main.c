@@ -1,6 +1,7 @@
 /* serind: reads the settings, starts the parts, stops them in order. The only file that sees both wings. */
 #include "base/lane.h"
 #include "base/log.h"
+#include "base/meter.h"
 #include "config.h"
 #include "control/control.h"
 #include "gateway/agent.h"
@@ -11,6 +12,7 @@
 #include "reconcile/reconcile.h"
 #include "rollout/change.h"
 #include "sources/counts.h"
+#include "store/events.h"
 #include "store/migrate.h"
 #include "store/tokens.h"
 
@@ -127,6 +129,42 @@ static int usage(FILE *out)
                  "  serind help             this page\n\nSettings, from the environment:\n");
     config_print(out);
     return out == stdout ? 0 : 2;
+}
+
+/* --- what is seen of it
+ * ------------------------------------------------------------------------------------------------- */
+
+/* Each event of ours, once it is committed: the log of what this process has decided. */
+static void on_event(void *argument, const struct event_told *told, const struct db_committed *times)
+{
+    const struct event *event = told->event;
+    (void)argument, (void)times;
+    if (event->rule != NULL)
+        meter_add(METRIC_DECISIONS_TOTAL, 1, event->rule, NULL);
+    log_event(LOG_INFO, "events", event->type, "event", told->id, "service", event->service, "rollout",
+              event->rollout, "release", event->release, "rule", event->rule, "actor", event->actor, NULL);
+}
+
+/* Counters are there from the start, so that the first decision is an increase. */
+static void show_rules(void)
+{
+    for (size_t i = 0; i < rules_count(); i++)
+        if (rules_row(i)->event != NULL)
+            meter_add(METRIC_DECISIONS_TOTAL, 0, rules_row(i)->id, NULL);
+    meter_add(METRIC_DECISIONS_TOTAL, 0, "created", NULL);
+    meter_add(METRIC_DECISIONS_TOTAL, 0, "service.rollback", NULL);
+}
+
+static void collect(void *argument)
+{
+    struct serind *serind = argument;
+    struct db_pool_stats stats;
+    db_pool_read_stats(serind->pool, &stats);
+    meter_set(METRIC_POSTGRES_CONNECTIONS, (double)stats.used, "used", NULL);
+    meter_set(METRIC_POSTGRES_CONNECTIONS, (double)stats.idle, "idle", NULL);
+    meter_set(METRIC_POSTGRES_CONNECTIONS_LIMIT, (double)stats.size, NULL);
+    meter_set(METRIC_POSTGRES_WAITS_TOTAL, (double)stats.served, "served", NULL);
+    meter_set(METRIC_POSTGRES_WAITS_TOTAL, (double)stats.refused, "refused", NULL);
 }
 
 /* --- the daemon
@@ -248,7 +286,8 @@ static enum status start_control(struct serind *serind, struct fault *fault)
                                          .context = serind->control,
                                          .authenticate = control_authenticate,
                                          .release = control_release,
-                                         .role_name = control_role_name};
+                                         .role_name = control_role_name,
+                                         .observe = control_observe};
     serind->server = http_server_start(&server, fault);
     if (serind->server == NULL)
         return fault->status;
@@ -342,6 +381,7 @@ static void stop_all(struct serind *serind)
     stop_control(serind);
     gateway_stop(serind->gateway);
     counts_stop(serind->counts);
+    meter_collector(NULL, NULL);
     notify_free(serind->notify);
     db_pool_free(serind->pool);
 }
@@ -353,8 +393,12 @@ static int run_daemon(struct serind *serind)
     serind->pool = db_pool_new(serind->config.database_url, (size_t)serind->config.database_connections);
     enum status status = serind->pool != NULL ? check_database(serind, &fault)
                                               : fault_set(&fault, STATUS_NO_MEMORY, "Out of memory");
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
+        events_listen(on_event, serind);
+        meter_collector(collect, serind);
+        show_rules();
         status = start_workers(serind, &fault);
+    }
     if (status == STATUS_OK)
         status = start_ports(serind, &fault);
     if (status == STATUS_OK)

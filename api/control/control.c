@@ -1,10 +1,12 @@
 /* The route table of the control port. */
 #include "control/control.h"
 
+#include "base/meter.h"
 #include "control/auth.h"
 #include "control/call.h"
 #include "control/handlers.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { CONTENT_DEFAULT = 1 << 20, ALERT_EXPIRES_S = 5 * 3600 };
@@ -96,4 +98,15 @@ void control_free(struct control *control)
 const char *control_role_name(int role)
 {
     return role >= 0 && role < ROLE_COUNT ? token_role_name((enum token_role)role) : "unknown";
+}
+
+void control_observe(void *context, const struct http_request *request, const char *pattern, int http_status,
+                     int64_t duration_us)
+{
+    const char *method = http_method_name(request->method), *route = pattern != NULL ? pattern : "none";
+    char code[16];
+    (void)context;
+    snprintf(code, sizeof code, "%d", http_status);
+    meter_add(METRIC_CONTROL_REQUESTS_TOTAL, 1, method, route, code, NULL);
+    meter_observe(METRIC_CONTROL_REQUEST_SECONDS, (double)duration_us / 1e6, method, route, NULL);
 }

@@ -29,5 +29,8 @@ size_t control_body_max(const struct control_options *options);
 enum status control_authenticate(void *context, struct http_request *request, struct fault *fault);
 /* Frees the principal. */
 void control_release(void *context, void *principal);
+/* The observe hook: counts each answer and its time, by the path's template. */
+void control_observe(void *context, const struct http_request *request, const char *pattern, int http_status,
+                     int64_t duration_us);
 /* "engineer" for ROLE_ENGINEER ... Static string. */
 const char *control_role_name(int role);

@@ -4,6 +4,7 @@
 #include "gateway/agent.h"
 
 #include "base/log.h"
+#include "base/meter.h"
 #include "gateway/agent_book.h"
 #include "gateway/parts.h"
 
@@ -187,6 +188,7 @@ static void answer(struct connection *connection)
         agent_book_lost(agent->book, &ask);
     if (told.heard)
         pass_on(agent, &told.ack);
+    meter_add(METRIC_AGENT_ANSWERS_TOTAL, 1, NULL);
 }
 
 /* --- connections
@@ -262,6 +264,8 @@ static void on_sweep(uv_timer_t *timer)
             end(at);
     }
     agent_book_sweep(agent->book, now);
+    meter_set(METRIC_AGENT_CONNECTIONS, (double)agent->open, NULL);
+    meter_set(METRIC_AGENT_SERVERS, (double)agent_book_count(agent->book), NULL);
     if (agent->owed)
         on_connection((uv_stream_t *)&agent->listener, 0);
     take_snapshot(agent); /* an old one is not held for nobody */

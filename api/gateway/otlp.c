@@ -2,6 +2,7 @@
    over to the group commit, a part for each service, answer when all have ended. */
 #include "base/gunzip.h"
 #include "base/log.h"
+#include "base/meter.h"
 #include "gateway/answer.h"
 #include "gateway/otlp_answer.h"
 #include "gateway/otlp_counts.h"
@@ -120,8 +121,10 @@ static void on_done(void *argument, enum counts_result result)
     struct metric_shared *metrics = &job->request->thread->gateway->metrics;
     if (result == COUNTS_UNKNOWN)
         atomic_store(&job->unknown, true);
-    if (result == COUNTS_COMMITTED)
+    if (result == COUNTS_COMMITTED) {
         atomic_fetch_add_explicit(&metrics->outcomes_accepted, commit->accepted, memory_order_relaxed);
+        meter_add(METRIC_OTLP_ITEMS_TOTAL, (double)commit->accepted, job->signal->plural, "accepted", NULL);
+    }
     part_ended(job);
 }
 
@@ -215,6 +218,7 @@ static enum MHD_Result answer(struct request *request, struct otlp_job *job)
     const char *type = otlp_put_result(job->protobuf, &result, &body);
     atomic_fetch_add_explicit(&request->thread->gateway->metrics.outcomes_rejected, job->counted.rejected,
                               memory_order_relaxed);
+    meter_add(METRIC_OTLP_ITEMS_TOTAL, (double)job->counted.rejected, job->signal->plural, "rejected", NULL);
     if (job->counted.reason[0] != '\0')
         log_reason(request, job);
     return answer_body(request, MHD_HTTP_OK, type, &body);

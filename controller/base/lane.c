@@ -1,6 +1,8 @@
 /* A job lane: a ring of jobs, a few threads, one lock. */
 #include "base/lane.h"
 
+#include "base/meter.h"
+
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -15,6 +17,8 @@ struct job {
 };
 
 struct lane {
+    struct lane *next; /* of those that lane_meter() shows; lanes_lock */
+    char name[THREAD_NAME_MAX];
     pthread_mutex_t lock;
     pthread_cond_t wake;
     bool stopping;              /* lock */
@@ -23,6 +27,42 @@ struct lane {
     size_t started;
     pthread_t thread[THREADS_MAX];
 };
+
+static pthread_mutex_t lanes_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct lane *lanes; /* lanes_lock */
+
+static void show(struct lane *lane)
+{
+    pthread_mutex_lock(&lanes_lock);
+    lane->next = lanes;
+    lanes = lane;
+    pthread_mutex_unlock(&lanes_lock);
+}
+
+static void hide(struct lane *lane)
+{
+    pthread_mutex_lock(&lanes_lock);
+    struct lane **at = &lanes;
+    while (*at != NULL && *at != lane) {
+        at = &(*at)->next;
+    }
+    if (*at != NULL) {
+        *at = lane->next;
+    }
+    pthread_mutex_unlock(&lanes_lock);
+}
+
+void lane_meter(void)
+{
+    pthread_mutex_lock(&lanes_lock);
+    for (struct lane *lane = lanes; lane != NULL; lane = lane->next) {
+        pthread_mutex_lock(&lane->lock);
+        size_t queued = lane->queued;
+        pthread_mutex_unlock(&lane->lock);
+        meter_set(METRIC_LANE_QUEUED, (double)queued, lane->name, NULL);
+    }
+    pthread_mutex_unlock(&lanes_lock);
+}
 
 static void *work(void *argument)
 {
@@ -50,12 +90,11 @@ static void *work(void *argument)
 static bool start_threads(struct lane *lane, const char *name, size_t threads)
 {
     sigset_t all, before;
-    char thread_name[THREAD_NAME_MAX];
-    snprintf(thread_name, sizeof thread_name, "%s", name);
+    snprintf(lane->name, sizeof lane->name, "%s", name);
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     while (lane->started < threads && pthread_create(&lane->thread[lane->started], NULL, work, lane) == 0) {
-        pthread_setname_np(lane->thread[lane->started], thread_name);
+        pthread_setname_np(lane->thread[lane->started], lane->name);
         lane->started++;
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -86,6 +125,7 @@ struct lane *lane_new(const char *name, size_t threads, size_t queue_max)
         lane_stop(lane);
         return NULL;
     }
+    show(lane);
     return lane;
 
 destroy_lock:
@@ -116,6 +156,7 @@ void lane_stop(struct lane *lane)
     if (lane == NULL) {
         return;
     }
+    hide(lane);
     pthread_mutex_lock(&lane->lock);
     lane->stopping = true;
     pthread_cond_broadcast(&lane->wake);

@@ -13,5 +13,7 @@ struct lane *lane_new(const char *name, size_t threads, size_t queue_max);
 /* Hands over a job: `run(argument)` is called once on one of the lane's threads. UNAVAILABLE if the queue is
    full or the lane is stopping: then `run` is never called and `argument` stays the caller's. Any thread. */
 enum status lane_submit(struct lane *lane, void (*run)(void *argument), void *argument) MUST_CHECK;
+/* Sets serin_lane_queued of every lane of the process. Any thread. */
+void lane_meter(void);
 /* Refuses new jobs, runs what is queued, joins the threads, frees. NULL is fine. Not from a job. */
 void lane_stop(struct lane *lane);

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/meter.h"
 #include "base/text.h"
 
 #include <errno.h>
@@ -76,6 +77,7 @@ static void emit(const struct text *line)
 
 static void finish(struct text *line, enum log_level level, const char *room, const char *message)
 {
+    meter_add(METRIC_LOG_LINES_TOTAL, 1, names[level], NULL);
     text_puts(line, "}\n");
     if (text_status(line) != STATUS_OK) {
         /* Too long: keep what says where to look. */

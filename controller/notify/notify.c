@@ -6,6 +6,7 @@
 #include "base/fetch.h"
 #include "base/id.h"
 #include "base/log.h"
+#include "base/meter.h"
 #include "notify/webhook.h"
 #include "store/outbox.h"
 
@@ -195,13 +196,16 @@ static enum status record_failure(struct db *db, const struct outbox_delivery *d
 {
     double delay_s = webhook_delay_s(delivery->attempts, random_part());
     if (result == WEBHOOK_GONE) {
+        meter_add(METRIC_WEBHOOK_DELIVERIES_TOTAL, 1, "gone", NULL);
         log_failure(delivery, "the webhook is gone (410) and was disabled", why);
         return outbox_disable(db, delivery->webhook, why->detail, fault);
     }
     if (delay_s < 0) {
+        meter_add(METRIC_WEBHOOK_DELIVERIES_TOTAL, 1, "given_up", NULL);
         log_failure(delivery, "a webhook delivery was given up", why);
         return outbox_given_up(db, delivery, why->detail, fault);
     }
+    meter_add(METRIC_WEBHOOK_DELIVERIES_TOTAL, 1, "failed", NULL);
     log_failure(delivery, "a webhook delivery failed", why);
     if (delay_s < (double)retry_after_s)
         delay_s = (double)retry_after_s;
@@ -238,6 +242,7 @@ static enum status deliver(struct db_pool *pool, struct notify *notify,
     if (status != STATUS_OK)
         return status;
     if (result == WEBHOOK_DELIVERED) {
+        meter_add(METRIC_WEBHOOK_DELIVERIES_TOTAL, 1, "delivered", NULL);
         status = outbox_delivered(db, delivery, fault);
         *sent += 1;
     } else {

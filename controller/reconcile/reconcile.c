@@ -3,8 +3,10 @@
 
 #include "base/lane.h"
 #include "base/log.h"
+#include "base/meter.h"
 #include "reconcile/announce.h"
 #include "reconcile/maintain.h"
+#include "reconcile/numbers.h"
 #include "reconcile/observe.h"
 #include "rollout/rollout.h"
 
@@ -22,6 +24,7 @@ struct reconcile {
     struct desk *desk;
     atomic_bool claiming, stopping;
     pthread_mutex_t mutex;
+    struct mono_time publish_at;   /* of the claims lane */
     char busy[CLAIMS_MAX][ID_MAX]; /* rollouts with a job under way; "" = free */
 };
 
@@ -61,18 +64,14 @@ static void mark_done(struct reconcile *reconcile, const char *id)
 static enum status commit_observation(struct db *db, const char *id, const struct observe_result *result,
                                       struct fault *fault)
 {
-    const struct rule *rule = NULL;
     enum status status = db_begin(db, fault);
     if (status == STATUS_OK)
-        status = tick_run(db, id, &result->observation, &rule, fault);
+        status = tick_run(db, id, &result->observation, NULL, fault);
     if (status != STATUS_OK) {
         db_rollback(db);
         return status;
     }
-    status = db_commit(db, fault);
-    if (status == STATUS_OK && rule != NULL && rule->event != NULL)
-        log_event(LOG_INFO, "reconcile", "rule fired", "rollout", id, "rule", rule->id, NULL);
-    return status;
+    return db_commit(db, fault);
 }
 
 static void run_job(void *argument)
@@ -82,14 +81,21 @@ static void run_job(void *argument)
     struct observe_result result;
     struct db *db = NULL;
     struct fault fault;
+    struct mono_time began = clock_mono();
+    struct wall_time observed = clock_wall();
+    bool has = false;
     enum status status = db_pool_take(reconcile->options.pool, DB_TIMEOUT_MS, &db, &fault);
     if (status == STATUS_OK)
         status = observe_rollout(db, reconcile->desk, job->claim.id, job->claim.lease_epoch, &result, &fault);
     if (status == STATUS_OK) {
         db_deadline(db, clock_mono_after_ms(clock_mono(), DB_TIMEOUT_MS));
+        db_observed(db, observed);
         status = commit_observation(db, job->claim.id, &result, &fault);
-        observe_free(&result);
+        has = true;
     }
+    numbers_tick(status, began, has ? &result : NULL);
+    if (has)
+        observe_free(&result);
     /* a command that came between, or another replica, is no failure: the next turn begins anew */
     if (status != STATUS_OK && status != STATUS_SUPERSEDED && status != STATUS_IN_PROGRESS)
         log_event(LOG_WARN, "reconcile", "tick failed", "rollout", job->claim.id, "error", fault.detail,
@@ -135,11 +141,14 @@ static void run_turn(void *argument)
     struct rollout_claim *claims = calloc(CLAIMS_MAX, sizeof *claims);
     struct db *db = NULL;
     struct fault fault;
+    struct mono_time began = clock_mono();
     int count = 0;
     enum status status = claims != NULL ? db_pool_take(reconcile->options.pool, DB_TIMEOUT_MS, &db, &fault)
                                         : fault_set(&fault, STATUS_NO_MEMORY, "Out of memory");
     if (status == STATUS_OK)
         status = claim_all(reconcile, db, claims, &count, &fault);
+    if (status == STATUS_OK)
+        meter_set(METRIC_LEASES, count, NULL);
     for (int i = 0; status == STATUS_OK && i < count && !atomic_load(&reconcile->stopping); i++)
         start_job(reconcile, &claims[i]);
     /* after the jobs have begun: a service whose lock is held must not hold up the others */
@@ -155,6 +164,10 @@ static void run_turn(void *argument)
         status = rollout_lapse_alerts(db, &fault);
     if (status == STATUS_OK)
         status = maintain(db, &fault);
+    if (status == STATUS_OK && numbers_publish(db, &reconcile->publish_at, &fault) != STATUS_OK)
+        log_event(LOG_WARN, "reconcile", "numbers for /metrics could not be read", "error", fault.detail,
+                  NULL);
+    numbers_turn(status, began);
     if (status != STATUS_OK && status != STATUS_IN_PROGRESS)
         log_event(LOG_WARN, "reconcile", "turn failed", "error", fault.detail, NULL);
     db_pool_give(reconcile->options.pool, db);
@@ -170,6 +183,7 @@ struct reconcile *reconcile_new(const struct reconcile_options *options)
     reconcile->options = *options;
     id_new("rep", reconcile->owner);
     pthread_mutex_init(&reconcile->mutex, NULL);
+    meter_set(METRIC_TURN_TIMESTAMP_SECONDS, (double)clock_wall().us / 1e6, NULL);
     reconcile->claims = lane_new("claim", 1, 2);
     reconcile->jobs = lane_new("tick", options->threads, CLAIMS_MAX);
     reconcile->desk = desk_new(SOURCE_THREADS);

@@ -5,6 +5,7 @@
 #include "base/fetch.h"
 #include "base/lane.h"
 #include "base/log.h"
+#include "base/meter.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -227,6 +228,17 @@ static void settle(struct desk *desk, struct entry *entry, struct desk_round *ro
     desk_give_back(round);
 }
 
+static void count_round(const struct entry *entry, const struct desk_round *round, struct mono_time begun,
+                        enum status status)
+{
+    const char *source = spec_source_kind(entry->source.kind)->field;
+    bool warned = status == STATUS_OK && desk_warning(round)[0] != '\0';
+    if (status == STATUS_UNAVAILABLE)
+        return; /* the daemon ends */
+    meter_observe(METRIC_SOURCE_READ_SECONDS, (double)(clock_mono().us - begun.us) / 1e6, source, NULL);
+    meter_add(METRIC_SOURCE_READS_TOTAL, 1, source, status != STATUS_OK ? "failed" : warned ? "warned" : "ok", NULL);
+}
+
 static void run_errand(void *argument)
 {
     struct errand *errand = argument;
@@ -244,6 +256,7 @@ static void run_errand(void *argument)
     if (status != STATUS_OK && status != STATUS_UNAVAILABLE)
         log_event(LOG_WARN, "sources", "metrics source failed", "source", entry->source.url, "error",
                   fault.detail, "next_step", fault.next_step, NULL);
+    count_round(entry, round, begun, status);
     settle(desk, entry, round, begun, status, &fault);
 }
 

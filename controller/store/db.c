@@ -20,6 +20,12 @@ struct db {
     char constraint[64], sqlstate[6];
     const struct statement *prepared[PREPARED_SLOTS]; /* open addressing by name */
     size_t prepared_count;
+    struct db_committed times; /* of the open transaction */
+    struct {
+        void (*then)(void *argument, const struct db_committed *committed);
+        void *argument;
+    } after[DB_AFTER_MAX];
+    size_t after_count;
 };
 
 static const char *first_line(const char *message, char *out, size_t size)
@@ -307,10 +313,23 @@ enum status db_open(const char *conninfo, int64_t timeout_ms, struct db **out, s
     return STATUS_OK;
 }
 
+/* The open transaction, if there is one, is over. */
+static void ended(struct db *db, bool committed)
+{
+    size_t count = db->after_count;
+    db->after_count = 0;
+    db->in_transaction = false;
+    db->times.done = clock_wall();
+    for (size_t i = 0; i < count; i++)
+        db->after[i].then(db->after[i].argument, committed ? &db->times : NULL);
+    db->times = (struct db_committed){.observed = {0}};
+}
+
 void db_close(struct db *db)
 {
     if (db == NULL)
         return;
+    ended(db, false);
     PQfinish(db->connection);
     free(db);
 }
@@ -335,18 +354,36 @@ const char *db_sqlstate(const struct db *db)
     return db->sqlstate;
 }
 
+/* --- transactions
+ * ------------------------------------------------------------------------------------------------- */
+
+void db_observed(struct db *db, struct wall_time from)
+{
+    db->times.observed = from;
+}
+
+bool db_after(struct db *db, void (*then)(void *argument, const struct db_committed *committed),
+              void *argument)
+{
+    if (!db->in_transaction || db->after_count == DB_AFTER_MAX)
+        return false;
+    db->after[db->after_count].then = then;
+    db->after[db->after_count++].argument = argument;
+    return true;
+}
+
 enum status db_begin(struct db *db, struct fault *fault)
 {
+    db->times.began = clock_wall();
     enum status status = db_script(db, "BEGIN", fault);
     db->in_transaction = status == STATUS_OK;
     return status;
 }
 
 /* The server answers COMMIT of a transaction that has failed with ROLLBACK, and no error. */
-enum status db_commit(struct db *db, struct fault *fault)
+static enum status commit(struct db *db, struct fault *fault)
 {
     PGresult *result = NULL;
-    db->in_transaction = false;
     if (!db->healthy || !PQsendQuery(db->connection, "COMMIT"))
         return lost(db, fault);
     enum status status = collect(db, &result, fault);
@@ -361,12 +398,20 @@ enum status db_commit(struct db *db, struct fault *fault)
     return status;
 }
 
+enum status db_commit(struct db *db, struct fault *fault)
+{
+    db->times.asked = clock_wall();
+    enum status status = commit(db, fault);
+    ended(db, status == STATUS_OK);
+    return status;
+}
+
 void db_rollback(struct db *db)
 {
     struct fault ignored;
     if (!db->in_transaction)
         return;
-    db->in_transaction = false;
+    ended(db, false);
     /* a rollback must have a moment even if the caller's time is over */
     struct mono_time grace = clock_mono_after_ms(clock_mono(), 1000);
     if (db->deadline.us < grace.us)

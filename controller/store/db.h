@@ -66,6 +66,20 @@ enum status db_commit(struct db *db, struct fault *fault) MUST_CHECK;
 /* Ends the transaction if one is open. Never fails: at worst the connection is unhealthy afterwards. */
 void db_rollback(struct db *db);
 
+/* What the process itself saw of a transaction that was committed. */
+struct db_committed {
+    struct wall_time observed;           /* what was told by db_observed(); 0 = nothing */
+    struct wall_time began, asked, done; /* BEGIN, COMMIT sent, its answer */
+};
+/* The next transaction rests on what was read since `from`. */
+void db_observed(struct db *db, struct wall_time from);
+enum { DB_AFTER_MAX = 32 };
+/* Calls `then` exactly once, when the open transaction has ended: with its times if it was committed, with
+   NULL if it was not, or if that is not known. It must not use `db`. At most DB_AFTER_MAX a transaction;
+   false: there is no room or no transaction, and it will not be called. */
+bool db_after(struct db *db, void (*then)(void *argument, const struct db_committed *committed),
+              void *argument);
+
 void db_rows_free(struct db_rows *rows); /* NULL is fine */
 int db_rows_count(const struct db_rows *rows);
 /* How many rows an INSERT, UPDATE or DELETE touched. */
@@ -93,5 +107,11 @@ void db_pool_free(struct db_pool *pool);
 /* Waits at most `timeout_ms` for a connection; what is left of it is the deadline of its statements. */
 enum status db_pool_take(struct db_pool *pool, int64_t timeout_ms, struct db **out,
                          struct fault *fault) MUST_CHECK;
+struct db_pool_stats {
+    size_t size, used, idle;
+    int64_t served, refused; /* takes that found all connections in use: got one in time, or did not */
+};
+void db_pool_read_stats(struct db_pool *pool,
+                        struct db_pool_stats *out); /* any thread; does not wait for one */
 /* Gives back; an open transaction is rolled back, an unhealthy connection closed. NULL is fine. */
 void db_pool_give(struct db_pool *pool, struct db *db);

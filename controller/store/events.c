@@ -5,7 +5,94 @@
 
 #include "events.sql.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+static void (*listener)(void *argument, const struct event_told *told, const struct db_committed *times);
+static void *listener_argument;
+
+void events_listen(void (*on_event)(void *argument, const struct event_told *told,
+                                    const struct db_committed *times),
+                   void *argument)
+{
+    listener = on_event;
+    listener_argument = argument;
+}
+
+/* An event until its transaction has ended: a copy in one piece. */
+struct kept {
+    struct event event;
+    struct event_told told;
+    char phase[16];
+    char texts[];
+};
+
+static const char *keep(char **at, const char *text)
+{
+    if (text == NULL)
+        return NULL;
+    char *copy = *at;
+    *at = stpcpy(copy, text) + 1;
+    return copy;
+}
+
+static size_t size_of(const char *text)
+{
+    return text != NULL ? strlen(text) + 1 : 0;
+}
+
+static void read_data(struct kept *kept, struct json_object *data)
+{
+    struct json_object *value;
+    kept->told.weight = -1;
+    if (data == NULL)
+        return;
+    if (json_object_object_get_ex(data, "epoch", &value))
+        kept->told.epoch = json_object_get_int64(value);
+    if (json_object_object_get_ex(data, "weight", &value))
+        kept->told.weight = json_object_get_int(value);
+    if (json_object_object_get_ex(data, "page", &value))
+        kept->told.page = json_object_get_boolean(value);
+    if (json_object_object_get_ex(data, "phase", &value)) {
+        snprintf(kept->phase, sizeof kept->phase, "%s", json_object_get_string(value));
+        kept->told.phase = kept->phase;
+    }
+}
+
+static void tell(void *argument, const struct db_committed *times)
+{
+    struct kept *kept = argument;
+    if (times != NULL)
+        listener(listener_argument, &kept->told, times);
+    free(kept);
+}
+
+/* What cannot be kept for want of memory is not told: the event itself is in the database. */
+static void tell_later(struct db *db, const struct event *event, const char *id)
+{
+    if (listener == NULL)
+        return;
+    size_t size = size_of(event->type) + size_of(event->service) + size_of(event->rollout) +
+                  size_of(event->release) + size_of(event->rule) + size_of(event->actor) +
+                  size_of(event->reason);
+    struct kept *kept = calloc(1, sizeof *kept + size);
+    if (kept == NULL)
+        return;
+    char *at = kept->texts;
+    kept->event = (struct event){.type = keep(&at, event->type),
+                                 .service = keep(&at, event->service),
+                                 .rollout = keep(&at, event->rollout),
+                                 .release = keep(&at, event->release),
+                                 .rule = keep(&at, event->rule),
+                                 .actor = keep(&at, event->actor),
+                                 .reason = keep(&at, event->reason)};
+    snprintf(kept->told.id, sizeof kept->told.id, "%s", id);
+    kept->told.event = &kept->event;
+    read_data(kept, event->data);
+    if (!db_after(db, tell, kept))
+        free(kept);
+}
 
 static bool put_text(struct json_object *object, const char *name, const char *value)
 {
@@ -116,6 +203,8 @@ enum status events_append(struct db *db, const struct event *event, char id[ID_M
     db_text(&params, id);
     db_text(&params, event->service);
     status = db_run(db, &sql_event_outbox, &params, NULL, fault);
+    if (status == STATUS_OK)
+        tell_later(db, event, id);
 out:
     db_rows_free(head);
     text_free(&scratch);

@@ -16,6 +16,22 @@ struct event {
     struct json_object *data;             /* an object, lent; NULL = {} */
 };
 
+/* An event that was committed. Lent for the call. */
+struct event_told {
+    char id[ID_MAX];
+    const struct event *event; /* without its data */
+    int64_t epoch;             /* of the route that the event's data name; 0 = none */
+    int32_t weight;            /* of the canary, of its data, in 1/10,000; -1 = none */
+    const char *phase;         /* of its data; NULL = none */
+    bool page;
+};
+/* Calls `listener` for each event that this process has committed, after its transaction, on the thread that
+   committed it: it must not wait. Events whose commit is not known are not told. Set once, before threads
+   start. */
+void events_listen(void (*listener)(void *argument, const struct event_told *told,
+                                    const struct db_committed *times),
+                   void *argument);
+
 /* Appends `event` to its chain in the caller's transaction (locks the chain's head: take the service's lock
    before) and one outbox row for each webhook that is to hear of it. *id gets its id. */
 enum status events_append(struct db *db, const struct event *event, char id[ID_MAX],

@@ -13,6 +13,7 @@ struct db_pool {
     pthread_cond_t freed;
     size_t size, used; /* used: lent or being opened */
     size_t idle_count;
+    int64_t served, refused; /* of those that had to wait */
     struct db *idle[];
 };
 
@@ -62,9 +63,11 @@ enum status db_pool_take(struct db_pool *pool, int64_t timeout_ms, struct db **o
     struct timespec until = {.tv_sec = deadline.us / 1000000, .tv_nsec = deadline.us % 1000000 * 1000};
     *out = NULL;
     pthread_mutex_lock(&pool->mutex);
+    bool waits = pool->used >= pool->size;
     while (pool->used >= pool->size) {
         if (pthread_cond_timedwait(&pool->freed, &pool->mutex, &until) == ETIMEDOUT &&
             pool->used >= pool->size) {
+            pool->refused++;
             pthread_mutex_unlock(&pool->mutex);
             fault_set(fault, STATUS_UNAVAILABLE, "All database connections are in use");
             fault_next(fault, "Try again in a moment.");
@@ -72,6 +75,7 @@ enum status db_pool_take(struct db_pool *pool, int64_t timeout_ms, struct db **o
         }
     }
     pool->used++;
+    pool->served += waits ? 1 : 0;
     struct db *db = pool->idle_count > 0 ? pool->idle[--pool->idle_count] : NULL;
     pthread_mutex_unlock(&pool->mutex);
 
@@ -86,6 +90,13 @@ enum status db_pool_take(struct db_pool *pool, int64_t timeout_ms, struct db **o
     db_deadline(db, deadline);
     *out = db;
     return STATUS_OK;
+}
+
+void db_pool_read_stats(struct db_pool *pool, struct db_pool_stats *out)
+{
+    pthread_mutex_lock(&pool->mutex);
+    *out = (struct db_pool_stats){pool->size, pool->used, pool->idle_count, pool->served, pool->refused};
+    pthread_mutex_unlock(&pool->mutex);
 }
 
 void db_pool_give(struct db_pool *pool, struct db *db)

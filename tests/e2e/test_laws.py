@@ -1,6 +1,7 @@
 """Attacks on the laws that need the whole: what gateways see, what survives, what is kept."""
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -188,6 +189,9 @@ def test_law10_gateways_are_answered_without_a_database(own_world):
         assert status == 200
         assert gateway.client.request("GET", "/readyz", raw=True)[0] == 503
         assert gateway.client.request("GET", "/livez", raw=True)[0] == 200
+        metrics = gateway.client.request("GET", "/metrics", raw=True)[2].decode()
+        age_s = float(re.search(r"^serin_snapshot_age_seconds (\S+)", metrics, re.M)[1])
+        assert age_s > 10 and 'serin_route_weight{service="lease",release="v2",role="canary"}' in metrics
 
         # past valid_until: stable alone
         def stable_alone():
