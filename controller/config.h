@@ -26,7 +26,12 @@
       "attribute that names the release, after feature_flag.result.variant and before service.version")      \
     X(otlp_stratum, "SERIN_OTLP_STRATUM", "serin.stratum", "attribute that names the stratum")               \
     X(otlp_counters, "SERIN_OTLP_COUNTERS", "",                                                              \
-      "OTLP counters beside the GenAI metrics: requests=NAME, and SLI=NAME of bad ones, by commas")
+      "OTLP counters beside the GenAI metrics: requests=NAME, and SLI=NAME of bad ones, by commas")          \
+    X(otlp_export_url, "SERIN_OTLP_EXPORT_URL", "",                                                          \
+      "collector that is sent a trace of each decision (OTLP/HTTP with JSON), the whole address; none = "    \
+      "not sent")                                                                                            \
+    X(otlp_export_headers, "SERIN_OTLP_EXPORT_HEADERS", "",                                                  \
+      "headers for it, name=value,name=value; secrets may stand here")
 
 #define CONFIG_INTEGER_TABLE(X)                                                                              \
     X(database_connections, "SERIN_DATABASE_CONNECTIONS", 16, 2, 200, "connections to Postgres at most")     \

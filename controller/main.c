@@ -2,11 +2,13 @@
 #include "base/lane.h"
 #include "base/log.h"
 #include "base/meter.h"
+#include "base/trace_export.h"
 #include "config.h"
 #include "control/control.h"
 #include "gateway/agent.h"
 #include "gateway/gateway.h"
 #include "http/server.h"
+#include "notify/decision_trace.h"
 #include "notify/notify.h"
 #include "reconcile/observe.h"
 #include "reconcile/reconcile.h"
@@ -138,11 +140,16 @@ static int usage(FILE *out)
 static void on_event(void *argument, const struct event_told *told, const struct db_committed *times)
 {
     const struct event *event = told->event;
-    (void)argument, (void)times;
+    char trace[TRACE_ID_MAX] = "";
+    (void)argument;
     if (event->rule != NULL)
         meter_add(METRIC_DECISIONS_TOTAL, 1, event->rule, NULL);
+    if (event->rule != NULL)
+        trace_of_event(told->id, trace);
+    decision_trace(told, times);
     log_event(LOG_INFO, "events", event->type, "event", told->id, "service", event->service, "rollout",
-              event->rollout, "release", event->release, "rule", event->rule, "actor", event->actor, NULL);
+              event->rollout, "release", event->release, "rule", event->rule, "actor", event->actor,
+              "trace_id", trace[0] != '\0' ? trace : NULL, NULL);
 }
 
 /* Counters are there from the start, so that the first decision is an increase. */
@@ -384,12 +391,17 @@ static void stop_all(struct serind *serind)
     meter_collector(NULL, NULL);
     notify_free(serind->notify);
     db_pool_free(serind->pool);
+    trace_export_stop();
 }
 
 static int run_daemon(struct serind *serind)
 {
     struct fault fault;
     signal(SIGPIPE, SIG_IGN);
+    if (serind->config.otlp_export_url[0] != '\0' &&
+        trace_export_start(serind->config.otlp_export_url, serind->config.otlp_export_headers, &fault) !=
+            STATUS_OK)
+        return complain(&fault);
     serind->pool = db_pool_new(serind->config.database_url, (size_t)serind->config.database_connections);
     enum status status = serind->pool != NULL ? check_database(serind, &fault)
                                               : fault_set(&fault, STATUS_NO_MEMORY, "Out of memory");

@@ -98,6 +98,8 @@ void acks_heard(struct acks *acks, const char *service, const char *instance, in
         acks->slot[slot] = entry;
         acks->count++;
     }
+    if (entry->ack.applied_epoch != applied_epoch || entry->ack.applied.us == 0)
+        entry->ack.applied = now;
     entry->ack.applied_epoch = applied_epoch;
     entry->ack.heard = now;
 }
@@ -143,6 +145,9 @@ size_t acks_take(struct acks *acks, struct ack **out)
 
 void acks_return(struct acks *acks, const struct ack *taken, size_t count)
 {
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) /* when it had applied it, and then when it was heard last */
+    {
+        acks_heard(acks, taken[i].service, taken[i].instance, taken[i].applied_epoch, taken[i].applied);
         acks_heard(acks, taken[i].service, taken[i].instance, taken[i].applied_epoch, taken[i].heard);
+    }
 }

@@ -13,6 +13,7 @@ struct ack {
     char service[NAME_MAX_LENGTH + 1], instance[NAME_MAX_LENGTH + 1];
     int64_t applied_epoch; /* -1 = it has not said */
     struct mono_time heard;
+    struct mono_time applied; /* first heard with this epoch */
 };
 
 struct acks;

@@ -199,6 +199,13 @@ static void set_arm(struct arm *arm, struct arm *before, const char *release)
     arm->text = take_text(before, release);
 }
 
+int64_t catalog_epoch(const struct catalog *catalog, const char *service)
+{
+    bool found;
+    size_t at = place(catalog, service, &found);
+    return found && catalog->service[at]->routed ? catalog->service[at]->epoch : 0;
+}
+
 enum status catalog_route(struct catalog *catalog, const struct catalog_route *route, struct fault *fault)
 {
     struct service *service = get(catalog, route->service);

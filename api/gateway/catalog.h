@@ -35,6 +35,8 @@ struct catalog_route {
     struct wall_time lapse_wall;  /* the same moment by this machine's clocks */
     struct mono_time lapse_mono;
 };
+/* The epoch that is known of a service; 0 = none. */
+int64_t catalog_epoch(const struct catalog *catalog, const char *service);
 /* Takes a route. SUPERSEDED if its epoch is behind the one that is known: the database has gone back. A
    service that the last pass did not name is added. Releases whose text is not known yet are asked for with
    catalog_missing(). */

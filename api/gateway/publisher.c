@@ -4,12 +4,14 @@
 #include "gateway/publisher.h"
 
 #include "base/log.h"
+#include "base/trace_export.h"
 #include "gateway/catalog.h"
 #include "gateway/keeper.h"
 #include "gateway/lkg.h"
 #include "gateway/overview.h"
 #include "gateway/parts.h"
 #include "gateway/route_body.h"
+#include "store/events.h"
 #include "store/listen.h"
 #include "store/snapshot.h"
 #include "store/tokens.h"
@@ -23,7 +25,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { JOB_CONNECTIONS = 2, RELEASE_MAX = 4 << 20 };
+enum { JOB_CONNECTIONS = 2, RELEASE_MAX = 4 << 20, CHANGES_MAX = 32 /* traced of one refresh */ };
 
 struct publisher {
     struct gateway *gateway;
@@ -45,6 +47,11 @@ struct publisher {
     /* while a refresh runs */
     struct mono_time asked;
     struct wall_time asked_wall;
+    struct {
+        char service[NAME_MAX_LENGTH + 1];
+        int64_t epoch;
+    } change[CHANGES_MAX]; /* new epochs, for their traces */
+    size_t changes;
     struct fault *fault;
 };
 
@@ -73,8 +80,9 @@ enum status publisher_write_acks(struct publisher *publisher, const struct ack *
     if (rows == NULL)
         return STATUS_NO_MEMORY;
     for (size_t i = 0; i < count; i++)
-        rows[i] = (struct snapshot_ack){acks[i].service, acks[i].instance, acks[i].applied_epoch,
-                                        (now.us - acks[i].heard.us) / 1000};
+        rows[i] =
+            (struct snapshot_ack){acks[i].service, acks[i].instance, acks[i].applied_epoch,
+                                  (now.us - acks[i].heard.us) / 1000, (now.us - acks[i].applied.us) / 1000};
     enum status status =
         db_pool_take(publisher->pool, publisher->gateway->options.database_wait_ms, &db, &fault);
     if (status == STATUS_OK) {
@@ -165,6 +173,15 @@ static enum status take_token(void *argument, const struct snapshot_token *token
     return STATUS_OK;
 }
 
+static void note_change(struct publisher *publisher, const struct snapshot_route *route)
+{
+    if (!trace_export_on() || !publisher->loaded || publisher->changes == CHANGES_MAX ||
+        catalog_epoch(publisher->catalog, route->service) == route->epoch)
+        return;
+    snprintf(publisher->change[publisher->changes].service, NAME_MAX_LENGTH + 1, "%s", route->service);
+    publisher->change[publisher->changes++].epoch = route->epoch;
+}
+
 static enum status take_route(void *argument, const struct snapshot_route *route)
 {
     struct publisher *publisher = argument;
@@ -182,6 +199,7 @@ static enum status take_route(void *argument, const struct snapshot_route *route
         .lapse_wall = {publisher->asked_wall.us + route->valid_us},
         .lapse_mono = {publisher->asked.us + route->valid_us},
     };
+    note_change(publisher, route);
     return catalog_route(publisher->catalog, &row, publisher->fault);
 }
 
@@ -259,6 +277,32 @@ static enum status publish(struct publisher *publisher, const struct snapshot_ma
     return STATUS_OK;
 }
 
+/* In the traces of the decisions: from now on this replica serves their routes. After the fact: nobody waits.
+ */
+static void trace_changes(struct publisher *publisher)
+{
+    struct wall_time published = clock_wall();
+    for (size_t i = 0; i < publisher->changes; i++) {
+        struct fault fault;
+        char decision[ID_MAX];
+        struct trace_attribute attributes[] = {{"serin.service", publisher->change[i].service, 0},
+                                               {"serin.replica", trace_export_instance(), 0},
+                                               {"serin.epoch", NULL, publisher->change[i].epoch}};
+        if (events_decision(publisher->db, publisher->change[i].service, publisher->change[i].epoch, decision,
+                            &fault) != STATUS_OK)
+            break;
+        struct trace_span span = {.event = decision,
+                                  .name = "route.publish",
+                                  .which = trace_export_instance(),
+                                  .begin = publisher->asked_wall,
+                                  .end = published,
+                                  .attribute = attributes,
+                                  .attributes = sizeof attributes / sizeof attributes[0]};
+        if (decision[0] != '\0')
+            trace_export(&span);
+    }
+}
+
 /* Reads what is newer than what was published, all in one state of the database. */
 static enum status refresh(struct publisher *publisher)
 {
@@ -267,6 +311,7 @@ static enum status refresh(struct publisher *publisher)
     if (status == STATUS_OK)
         status = snapshot_read_marks(publisher->db, &marks, publisher->fault);
     bool all = !publisher->loaded;
+    publisher->changes = 0;
     if (status == STATUS_OK && marks.incarnation != publisher->seen.incarnation)
         all = true;
     if (status == STATUS_OK && all) {
@@ -283,6 +328,8 @@ static enum status refresh(struct publisher *publisher)
     db_rollback(publisher->db);
     if (status == STATUS_OK)
         status = publish(publisher, &marks);
+    if (status == STATUS_OK)
+        trace_changes(publisher);
     else
         publisher->loaded = false; /* it may have been taken in part: begin anew */
     return status;

@@ -7,6 +7,7 @@
 #include "base/id.h"
 #include "base/log.h"
 #include "base/meter.h"
+#include "base/trace_export.h"
 #include "notify/webhook.h"
 #include "store/outbox.h"
 
@@ -225,12 +226,15 @@ static enum status put_back(struct db_pool *pool, const struct outbox_delivery *
 static enum status deliver(struct db_pool *pool, struct notify *notify,
                            const struct outbox_delivery *delivery, int *sent, struct fault *fault)
 {
+    char traceparent[TRACE_PARENT_MAX];
+    trace_parent(delivery->decision, trace_export_on(), traceparent);
     struct webhook_delivery out = {.url = delivery->url,
                                    .secret = delivery->secret,
                                    .id = delivery->event,
                                    .type = delivery->type,
                                    .timestamp = delivery->at,
-                                   .body = delivery->body};
+                                   .body = delivery->body,
+                                   .traceparent = traceparent};
     struct mono_time begun = clock_mono();
     int64_t retry_after_s;
     struct fault why;

@@ -12,12 +12,15 @@
 
 enum { KEY_MIN = 24, KEY_MAX = 64, BODY_MAX = 2 << 20, ANSWER_MAX = 64 * 1024, RETRY_AFTER_MAX_S = 86400 };
 
-void webhook_body(const char *type, const char *timestamp, const char *body, struct text *out)
+void webhook_body(const char *type, const char *timestamp, const char *traceparent, const char *body,
+                  struct text *out)
 {
     text_puts(out, "{\"type\":");
     json_put_string(out, type, strlen(type));
     text_puts(out, ",\"timestamp\":");
     json_put_string(out, timestamp, strlen(timestamp));
+    if (traceparent[0] != '\0')
+        text_printf(out, ",\"traceparent\":\"%s\"", traceparent);
     text_puts(out, ",\"data\":");
     text_puts(out, body);
     text_putc(out, '}');
@@ -82,14 +85,15 @@ static enum webhook_result judge(const struct fetch_answer *answer, int64_t *ret
 enum webhook_result webhook_send(struct fetch *fetch, const struct webhook_delivery *delivery,
                                  int64_t *retry_after_s, struct fault *fault)
 {
-    char signature[WEBHOOK_SIGNATURE_MAX], id_line[128], time_line[64], signature_line[128];
+    char signature[WEBHOOK_SIGNATURE_MAX], id_line[128], time_line[64], signature_line[128], trace_line[128];
+    const char *traceparent = delivery->traceparent != NULL ? delivery->traceparent : "";
     int64_t now_s = clock_wall().us / 1000000;
     enum webhook_result result = WEBHOOK_FAILED;
     struct fetch_answer answer;
     struct text body;
     *retry_after_s = 0;
     text_init(&body, BODY_MAX);
-    webhook_body(delivery->type, delivery->timestamp, delivery->body, &body);
+    webhook_body(delivery->type, delivery->timestamp, traceparent, delivery->body, &body);
     enum status status = text_status(&body);
     if (status != STATUS_OK)
         fault_set(fault, status, "The event could not be written down");
@@ -99,8 +103,11 @@ enum webhook_result webhook_send(struct fetch *fetch, const struct webhook_deliv
     if (status == STATUS_OK) {
         snprintf(id_line, sizeof id_line, "webhook-id: %s", delivery->id);
         snprintf(time_line, sizeof time_line, "webhook-timestamp: %" PRId64, now_s);
+        snprintf(trace_line, sizeof trace_line, "traceparent: %s", traceparent);
         snprintf(signature_line, sizeof signature_line, "webhook-signature: %s", signature);
-        const char *headers[] = {"Content-Type: application/json", id_line, time_line, signature_line, NULL};
+        const char *headers[] = {
+            "Content-Type: application/json",           id_line, time_line, signature_line,
+            traceparent[0] != '\0' ? trace_line : NULL, NULL};
         struct fetch_request request = {.url = delivery->url,
                                         .headers = headers,
                                         .body = text_get(&body),

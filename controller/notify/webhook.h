@@ -16,8 +16,10 @@ enum {
     WEBHOOK_TIMEOUT_MS = 15000
 };
 
-/* Appends {"type":...,"timestamp":...,"data":<body>}. `body` is JSON and goes in as it is. */
-void webhook_body(const char *type, const char *timestamp, const char *body, struct text *out);
+/* Appends {"type":...,"timestamp":...,"data":<body>}, with "traceparent" before the data unless it is "".
+   `body` is JSON and goes in as it is. */
+void webhook_body(const char *type, const char *timestamp, const char *traceparent, const char *body,
+                  struct text *out);
 
 /* Signs "<id>.<timestamp>.<body>" with the key of `secret` ("whsec_" and base64 of 24 to 64 bytes). INVALID
    with a next step if the secret is not one; NO_MEMORY. */
@@ -32,6 +34,7 @@ enum webhook_result { WEBHOOK_DELIVERED, WEBHOOK_FAILED, WEBHOOK_GONE /* 410: wa
 
 struct webhook_delivery {
     const char *url, *secret, *id, *type, *timestamp, *body; /* lent */
+    const char *traceparent;                                 /* lent; "" or NULL = none */
 };
 
 /* Signs with the present time and sends, once, within WEBHOOK_TIMEOUT_MS. On WEBHOOK_FAILED and WEBHOOK_GONE

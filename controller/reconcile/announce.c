@@ -2,13 +2,19 @@
 #include "reconcile/announce.h"
 
 #include "base/log.h"
+#include "base/trace_export.h"
+#include "notify/decision_trace.h"
 #include "rollout/change.h"
 #include "store/events.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { AT_ONCE = 64, GRACE_S = 10 /* between a poll and the request that it steers */ };
+enum {
+    AT_ONCE = 64,
+    TRACED_MAX = 200 /* gateways in a trace */,
+    GRACE_S = 10 /* between a poll and the request that it steers */
+};
 
 static bool put(struct json_object *object, const char *name, struct json_object *value)
 {
@@ -18,8 +24,8 @@ static bool put(struct json_object *object, const char *name, struct json_object
     return false;
 }
 
-static enum status tell(struct db *db, const struct route_unapplied *route, struct wall_time now,
-                        struct fault *fault)
+static enum status tell(struct db *db, const struct route_unapplied *route, const char *decision,
+                        struct wall_time now, struct fault *fault)
 {
     char id[ID_MAX], reason[900], took[CLOCK_TEXT_MAX];
     int64_t took_ms = (now.us - route->written_at.us) / 1000;
@@ -27,7 +33,8 @@ static enum status tell(struct db *db, const struct route_unapplied *route, stru
     bool good = data != NULL && put(data, "epoch", json_object_new_int64(route->epoch)) &&
                 put(data, "took_ms", json_object_new_int64(took_ms)) &&
                 put(data, "gateways", json_object_new_int64(route->live)) &&
-                put(data, "silent", json_object_new_string(route->silent));
+                put(data, "silent", json_object_new_string(route->silent)) &&
+                (decision[0] == '\0' || put(data, "decision", json_object_new_string(decision)));
     if (!good) {
         json_object_put(data);
         return fault_set(fault, STATUS_NO_MEMORY, "Out of memory");
@@ -65,15 +72,65 @@ static enum status with_lock(struct db *db, const char *service,
     return status;
 }
 
+/* What the trace says once the mark is committed. */
+struct trace_note {
+    char decision[ID_MAX];
+    struct route_unapplied route;
+    struct decision_applied applied;
+    struct route_applier applier[TRACED_MAX];
+};
+
+static void trace_now(void *argument, const struct db_committed *committed)
+{
+    struct trace_note *note = argument;
+    if (committed != NULL)
+        decision_trace_applied(&note->applied);
+    free(note);
+}
+
+static enum status trace_later(struct db *db, const struct route_unapplied *route, const char *decision,
+                               const struct rollout_world *world, struct fault *fault)
+{
+    struct trace_note *note = calloc(1, sizeof *note);
+    int count = 0;
+    if (note == NULL)
+        return STATUS_OK; /* a trace is no reason to fail */
+    enum status status =
+        routes_appliers(db, route->service, route->epoch, note->applier, TRACED_MAX, &count, fault);
+    snprintf(note->decision, sizeof note->decision, "%s", decision);
+    note->route = *route;
+    note->applied = (struct decision_applied){.decision = note->decision,
+                                              .service = note->route.service,
+                                              .rollout = note->route.rollout,
+                                              .epoch = route->epoch,
+                                              .written_at = route->written_at,
+                                              .applied_at = world->now,
+                                              .now = world->now,
+                                              .rate = world->clock_rate,
+                                              .applier = note->applier,
+                                              .appliers = (size_t)count,
+                                              .silent = note->route.silent};
+    if (status != STATUS_OK || !db_after(db, trace_now, note))
+        free(note);
+    return status;
+}
+
 static enum status mark(struct db *db, const void *argument, struct fault *fault)
 {
     const struct route_unapplied *route = argument;
     bool changed = false;
+    char decision[ID_MAX] = "";
     struct rollout_world world = {.now = {0}};
     enum status status = routes_mark_applied(db, route->service, route->epoch, &changed, fault);
     if (status == STATUS_OK && changed)
         status = rollouts_world(db, route->service, route->release, &world, fault);
-    return status == STATUS_OK && changed ? tell(db, route, world.now, fault) : status;
+    if (status == STATUS_OK && changed)
+        status = events_decision(db, route->service, route->epoch, decision, fault);
+    if (status == STATUS_OK && changed)
+        status = tell(db, route, decision, world.now, fault);
+    if (status == STATUS_OK && changed && decision[0] != '\0' && trace_export_on())
+        status = trace_later(db, route, decision, &world, fault);
+    return status;
 }
 
 enum status announce_applied(struct db *db, struct fault *fault)

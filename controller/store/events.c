@@ -211,3 +211,18 @@ out:
     text_free(&body);
     return status;
 }
+
+enum status events_decision(struct db *db, const char *service, int64_t epoch, char out[ID_MAX],
+                            struct fault *fault)
+{
+    struct db_params params = {.count = 0};
+    struct db_rows *rows = NULL;
+    out[0] = '\0';
+    db_text(&params, service);
+    db_integer(&params, epoch);
+    enum status status = db_run(db, &sql_event_decision, &params, &rows, fault);
+    if (status == STATUS_OK && db_rows_count(rows) > 0)
+        snprintf(out, ID_MAX, "%s", db_get_text(rows, 0, 0));
+    db_rows_free(rows);
+    return status;
+}

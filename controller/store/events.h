@@ -36,3 +36,7 @@ void events_listen(void (*listener)(void *argument, const struct event_told *tol
    before) and one outbox row for each webhook that is to hear of it. *id gets its id. */
 enum status events_append(struct db *db, const struct event *event, char id[ID_MAX],
                           struct fault *fault) MUST_CHECK;
+
+/* The event of the decision that wrote this epoch; "" if it is not among the newest events of the service. */
+enum status events_decision(struct db *db, const char *service, int64_t epoch, char out[ID_MAX],
+                            struct fault *fault) MUST_CHECK;

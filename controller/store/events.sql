@@ -18,3 +18,9 @@ UPDATE system SET event_seq = $1, event_head = $2
 INSERT INTO outbox (event, webhook, next_attempt_at)
 SELECT $1::text, w.id, serin_now() FROM webhooks w
 WHERE w.disabled_at IS NULL AND (w.service IS NULL OR w.service = $2::text)
+
+-- The decision that wrote an epoch: of the events that name it the first, among the newest of the service.
+-- :name event_decision
+SELECT e.id FROM (SELECT id, seq, body::jsonb AS body FROM events WHERE service = $1 ORDER BY id DESC LIMIT 200) e
+WHERE e.body ->> 'rule' IS NOT NULL AND (e.body -> 'data' ->> 'epoch')::bigint = $2
+ORDER BY e.seq LIMIT 1

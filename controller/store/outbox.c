@@ -86,7 +86,8 @@ struct outbox_delivery outbox_batch_get(const struct outbox_batch *batch, size_t
                                     .body = db_get_text(rows, row, 5),
                                     .url = db_get_text(rows, row, 6),
                                     .secret = db_get_text(rows, row, 7),
-                                    .turn = db_get_integer(rows, row, 8)};
+                                    .turn = db_get_integer(rows, row, 8),
+                                    .decision = db_get_text(rows, row, 9)};
 }
 
 static void put_delivery(struct db_params *params, const struct outbox_delivery *delivery)

@@ -13,7 +13,8 @@ struct outbox_delivery {
     int64_t attempts;             /* this one included */
     const char *type, *at, *body; /* of the event; the body is JSON */
     const char *url, *secret;
-    int64_t turn; /* 1 = the first of its webhook in this batch */
+    int64_t turn;         /* 1 = the first of its webhook in this batch */
+    const char *decision; /* the event of the decision that it is about; "" = of none */
 };
 
 struct outbox_batch;

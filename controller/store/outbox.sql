@@ -19,7 +19,8 @@ claimed AS (
     FROM chosen c, moment m WHERE o.event = c.event AND o.webhook = c.webhook
     RETURNING o.event, o.webhook, o.attempts)
 SELECT c.event, c.webhook, c.attempts, e.type, serin_text(e.at), e.body, w.url, w.secret,
-       row_number() OVER (PARTITION BY c.webhook ORDER BY c.event)
+       row_number() OVER (PARTITION BY c.webhook ORDER BY c.event),
+       coalesce(e.body::jsonb -> 'data' ->> 'decision', CASE WHEN e.body::jsonb ->> 'rule' IS NOT NULL THEN e.id END)
 FROM claimed c JOIN events e ON e.id = c.event JOIN webhooks w ON w.id = c.webhook
 ORDER BY 9, c.event
 

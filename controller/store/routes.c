@@ -130,6 +130,25 @@ enum status routes_mark_strayed(struct db *db, const char *service, int64_t epoc
     return mark(db, &sql_route_strayed, service, epoch, changed, fault);
 }
 
+enum status routes_appliers(struct db *db, const char *service, int64_t epoch, struct route_applier *out,
+                            int max, int *count, struct fault *fault)
+{
+    struct db_params params = {.count = 0};
+    struct db_rows *rows = NULL;
+    *count = 0;
+    db_text(&params, service);
+    db_integer(&params, epoch);
+    db_integer(&params, max);
+    enum status status = db_run(db, &sql_route_appliers, &params, &rows, fault);
+    for (int i = 0; status == STATUS_OK && i < db_rows_count(rows) && i < max; i++) {
+        struct route_applier *one = &out[(*count)++];
+        snprintf(one->instance, sizeof one->instance, "%s", db_get_text(rows, i, 0));
+        one->applied_at = db_get_time(rows, i, 1);
+    }
+    db_rows_free(rows);
+    return status;
+}
+
 enum status routes_strayed(struct db *db, int64_t grace_s, struct route_stray *out, int max, int *count,
                            struct fault *fault)
 {

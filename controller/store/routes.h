@@ -37,6 +37,15 @@ enum status routes_unapplied(struct db *db, int64_t lease_s, struct route_unappl
 enum status routes_mark_applied(struct db *db, const char *service, int64_t epoch, bool *changed,
                                 struct fault *fault) MUST_CHECK;
 
+struct route_applier {
+    char instance[NAME_SIZE];
+    struct wall_time applied_at;
+};
+/* Gateways that have said that they have applied this epoch, in the order in which they did; at most `max`.
+ */
+enum status routes_appliers(struct db *db, const char *service, int64_t epoch, struct route_applier *out,
+                            int max, int *count, struct fault *fault) MUST_CHECK;
+
 struct route_stray {
     char service[NAME_SIZE], rollout[ID_MAX], stable[NAME_SIZE], release[NAME_SIZE];
     int64_t epoch, requests;

@@ -102,3 +102,8 @@ ORDER BY s.service
 -- :name route_strayed
 UPDATE route_state SET stray_at = serin_now() WHERE service = $1 AND epoch = $2 AND stray_at IS NULL
 RETURNING stray_at
+
+-- :name route_appliers
+SELECT instance, applied_at FROM gateways
+WHERE service = $1 AND applied_epoch = $2 AND applied_at IS NOT NULL
+ORDER BY applied_at, instance LIMIT $3

@@ -205,12 +205,12 @@ enum status snapshot_read_content(struct db *db, const struct digest *digest, st
 enum status snapshot_write_acks(struct db *db, const struct snapshot_ack *acks, size_t count,
                                 struct fault *fault)
 {
-    struct text column[4];
+    struct text column[5];
     struct db_params params = {.count = 0};
     enum status status = STATUS_OK;
     if (count == 0)
         return STATUS_OK;
-    for (size_t i = 0; i < 4; i++) {
+    for (size_t i = 0; i < 5; i++) {
         text_init(&column[i], ACKS_MAX);
         text_putc(&column[i], '{');
     }
@@ -221,8 +221,9 @@ enum status snapshot_write_acks(struct db *db, const struct snapshot_ack *acks, 
         text_printf(&column[1], "%s\"%s\"", comma, acks[i].instance);
         text_printf(&column[2], "%s%" PRId64, comma, acks[i].applied_epoch);
         text_printf(&column[3], "%s%" PRId64, comma, acks[i].age_ms);
+        text_printf(&column[4], "%s%" PRId64, comma, acks[i].applied_ms);
     }
-    for (size_t i = 0; i < 4; i++) {
+    for (size_t i = 0; i < 5; i++) {
         text_putc(&column[i], '}');
         if (status == STATUS_OK)
             status = text_status(&column[i]);
@@ -232,7 +233,7 @@ enum status snapshot_write_acks(struct db *db, const struct snapshot_ack *acks, 
         status = db_run(db, &sql_snapshot_acks, &params, NULL, fault);
     else
         fault_set(fault, status, "What gateways have applied could not be written down");
-    for (size_t i = 0; i < 4; i++)
+    for (size_t i = 0; i < 5; i++)
         text_free(&column[i]);
     return status;
 }

@@ -84,6 +84,7 @@ struct snapshot_ack {
     const char *service, *instance; /* lent */
     int64_t applied_epoch;          /* -1 = it has not said */
     int64_t age_ms;                 /* real time since it was heard */
+    int64_t applied_ms;             /* real time since it was first heard with this epoch */
 };
 /* Notes what gateways have applied; one that was heard of later elsewhere stays as it is. Sorted by (service,
    instance), none twice. */

@@ -57,8 +57,8 @@ Test(notify_webhook, the_body_is_json_with_the_event_as_data)
     struct text body;
     struct json_object *root = NULL, *value = NULL;
     text_init(&body, 1000);
-    webhook_body("rollout.rolled_back", "2026-11-23T20:00:00.000Z", "{\"id\":\"ev_1\",\"data\":{\"a\":1}}",
-                 &body);
+    webhook_body("rollout.rolled_back", "2026-11-23T20:00:00.000Z", "",
+                 "{\"id\":\"ev_1\",\"data\":{\"a\":1}}", &body);
     cr_assert_str_eq(text_get(&body),
                      "{\"type\":\"rollout.rolled_back\",\"timestamp\":\"2026-11-23T20:00:00.000Z\","
                      "\"data\":{\"id\":\"ev_1\",\"data\":{\"a\":1}}}");
