@@ -1,8 +1,13 @@
 """What Serin says of itself: /metrics as the handbook has it, alert rules, dashboard, logs."""
+import json
 import os
 import re
 import shutil
 import subprocess
+import tempfile
+import urllib.error
+import urllib.parse
+import urllib.request
 
 import pytest
 import yaml
@@ -200,3 +205,144 @@ def test_each_alert_has_a_case_that_fires_and_one_that_does_not():
     for name, parts in cases.items():
         assert all(f'alertname="{name}"' in part["expr"] for part in parts), name
         assert [bool(part["exp_samples"]) for part in parts] == [False, True], name
+
+
+# --- the dashboard, by a real Prometheus -----------------------------------------------------------------------------------
+
+DASHBOARD = os.path.join(serin.ROOT, "deploy", "grafana", "serin.json")
+PROMETHEUS = shutil.which("prometheus")
+
+
+def dashboard():
+    return json.load(open(DASHBOARD))
+
+
+def expressions():
+    """(panel, expression) of the whole dashboard."""
+    board = dashboard()
+    found = [(panel["title"], target["expr"]) for panel in board["panels"] for target in panel.get("targets", [])]
+    return found + [(one["name"], one["expr"]) for one in board["annotations"]["list"]]
+
+
+def test_the_dashboard_has_what_grafana_needs_and_metrics_that_there_are():
+    board = dashboard()
+    assert board["uid"] == "serin" and board["title"] and board["id"] is None and board["schemaVersion"] >= 36
+    assert {"time", "refresh", "templating", "annotations", "panels"} <= set(board)
+    variables = {one["name"]: one for one in board["templating"]["list"]}
+    assert variables["datasource"]["type"] == "datasource" and variables["service"]["type"] == "query"
+    panels = board["panels"]
+    assert len({panel["id"] for panel in panels}) == len(panels)
+    taken = set()
+    for panel in panels:
+        place = panel["gridPos"]
+        assert panel["title"] and panel["type"] in ("row", "timeseries", "table", "stat")
+        assert place["x"] + place["w"] <= 24
+        cells = {(x, y) for x in range(place["x"], place["x"] + place["w"]) for y in range(place["y"], place["y"] + place["h"])}
+        assert not cells & taken, f"{panel['title']} lies over another"
+        taken |= cells
+        if panel["type"] == "row":
+            continue
+        assert panel["datasource"] == {"type": "prometheus", "uid": "${datasource}"} and panel["targets"]
+        assert panel["fieldConfig"]["defaults"]["unit"]
+        assert len({target["refId"] for target in panel["targets"]}) == len(panel["targets"])
+    used = set()
+    for _, expr in expressions():
+        assert metrics_of(expr) <= known_series(), expr
+        assert set(re.findall(r"\$[a-z_{]+", expr)) <= {"$service", "$__rate_interval"}, expr
+        used |= metrics_of(expr)
+    for name in ("serin_route_weight", "serin_rollout_evidence_ratio", "serin_rollouts", "serin_gateway_epochs_behind",
+                 "serin_gateway_requests_total", "serin_outcomes_total", "serin_turn_timestamp_seconds"):
+        assert name in used
+    provider = yaml.safe_load(open(os.path.join(os.path.dirname(DASHBOARD), "dashboards.yml")))
+    assert provider["apiVersion"] == 1 and provider["providers"][0]["options"]["path"]
+
+
+class Prometheus:
+    """A real one, with the configuration of deploy/prometheus; only target, interval and file names are this test's."""
+
+    def __init__(self, target):
+        self.path = tempfile.mkdtemp(prefix="serin-observe.")
+        config = yaml.safe_load(open(os.path.join(os.path.dirname(RULES), "scrape.yml")))
+        config["global"] = {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
+        config["rule_files"] = [RULES]
+        config["scrape_configs"][0]["static_configs"] = [{"targets": [target]}]
+        with open(f"{self.path}/prometheus.yml", "w") as file:
+            yaml.safe_dump(config, file)
+        with open(f"{self.path}/log", "wb") as log:
+            self.process = subprocess.Popen([
+                PROMETHEUS, f"--config.file={self.path}/prometheus.yml", f"--storage.tsdb.path={self.path}/data",
+                "--web.listen-address=127.0.0.1:0", "--log.level=info"], stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+        self.address = wait_for("Prometheus listens", self.listening, 60)
+
+    def listening(self):
+        assert self.process.poll() is None, open(f"{self.path}/log").read()[-2000:]
+        found = re.search(r"Listening on\" address=(\S+)", open(f"{self.path}/log").read())
+        return found[1] if found else None
+
+    def get(self, path, **query):
+        url = f"http://{self.address}{path}?{urllib.parse.urlencode(query)}"
+        try:
+            with urllib.request.urlopen(url, timeout=20) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            return json.load(error)
+
+    def stop(self):
+        self.process.terminate()
+        try:
+            self.process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+# Nothing of these happens in this test.
+QUIET = ("serin_otlp_items_total", "serin_source_read", "serin_agent_", "serin_webhook_deliveries_total",
+         "serin_trace_spans_total", "serin_decisions_total")
+
+
+@pytest.mark.skipif(PROMETHEUS is None, reason="prometheus is not installed (package prometheus)")
+def test_a_real_prometheus_answers_each_expression_of_the_dashboard_and_loads_each_alert(own_world):
+    world = own_world(rate=10).start()
+    client = world.client()
+    prometheus = Prometheus(world.daemon.gateway)
+    try:
+        service(client, "drawn")
+        first_release(client, "drawn")
+        gateway = world.gateway("drawn", {"v1": {"refusal": 0.02}, "v2": {"refusal": 0.02}}, rps=150).start()
+        gateway_live(client, "drawn")
+        rollout = client.post("/v1/services/drawn/rollouts", {"release": "v2", "plan": {"steps": [
+            {"weight": "10%", "bake": "1h"}, {"weight": "100%", "bake": "1h"}]}})["id"]
+        client.request("GET", "/v1/services/none-such", raw=True)
+        serin.Client(world.daemon.gateway, "wrong").request("GET", "/v1/routes/drawn", raw=True)
+
+        def ask(expr):
+            expr = expr.replace("$__rate_interval", "30s").replace("$service", ".*")
+            answer = prometheus.get("/api/v1/query", query=expr)
+            assert answer["status"] == "success", f"{expr}: {answer}"
+            return answer["data"]["result"]
+        wait_for("the canary is drawn", lambda: ask('serin_route_weight{role="canary"}') and ask("serin_rollouts"), 60)
+        wait_for("evidence is drawn", lambda: ask("serin_guardrail_evidence_ratio"), 60)
+        serin.Client(world.daemon.gateway, "wrong").request("GET", "/v1/routes/drawn", raw=True)
+        missing = [expr for _, expr in expressions()]
+
+        def drawn():
+            missing[:] = [expr for expr in missing if not ask(expr)]
+            return all(any(quiet in expr for quiet in QUIET) for expr in missing)
+        try:
+            wait_for("every panel has something", drawn, 60)
+        except AssertionError:
+            raise AssertionError(f"nothing for {missing}")
+        gateway.rates["v2"]["refusal"] = 0.6
+        assert ended(client, rollout)["rule"].startswith("evidence.")
+        wait_for("the rollback is drawn", lambda: any("evidence" in one["metric"].get("rule", "") for one in ask(
+            "sum by (rule) (increase(serin_decisions_total[$__rate_interval])) > 0")), 40)
+        rules = [rule for group in prometheus.get("/api/v1/rules")["data"]["groups"] for rule in group["rules"]]
+        assert {rule["name"] for rule in rules} == {alert["alert"] for alert in alerts()}
+        assert all(rule["health"] == "ok" for rule in rules), [rule for rule in rules if rule["health"] != "ok"]
+        wait_for("the alert fires", lambda: {r["name"]: r["state"] for r in prometheus.get("/api/v1/rules")["data"]["groups"][0][
+            "rules"]}["SerinRolledBack"] == "firing", 30)
+        gateway.stop()
+    finally:
+        prometheus.stop()
