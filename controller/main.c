@@ -402,6 +402,8 @@ static int run_daemon(struct serind *serind)
         trace_export_start(serind->config.otlp_export_url, serind->config.otlp_export_headers, &fault) !=
             STATUS_OK)
         return complain(&fault);
+    if (db_check_conninfo(serind->config.database_url, &fault) != STATUS_OK)
+        return complain(&fault);
     serind->pool = db_pool_new(serind->config.database_url, (size_t)serind->config.database_connections);
     enum status status = serind->pool != NULL ? check_database(serind, &fault)
                                               : fault_set(&fault, STATUS_NO_MEMORY, "Out of memory");

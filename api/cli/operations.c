@@ -1,5 +1,6 @@
 /* Operations: rollback, freeze, routes, gateways, events. */
 #include "base/clock.h"
+#include "base/trace.h"
 #include "cli/list.h"
 #include "cli/pick.h"
 
@@ -320,12 +321,36 @@ static void event_row(struct table *table, struct json_object *item)
     table_cell(table, output_short(pick_text(item, "reason"), 100, reason));
 }
 
+/* The trace of the decision: the event's own, or of the one it belongs to. */
+static void traced_row(struct table *table, struct json_object *item)
+{
+    char trace[TRACE_ID_MAX], when[OUTPUT_MAX];
+    const char *event = pick_text(pick(item, "data"), "decision");
+    if (event[0] == '\0' && pick_has(item, "rule"))
+        event = pick_text(item, "id");
+    trace_of_event(event, trace);
+    table_cell(table, output_since(pick_text(item, "at"), when));
+    table_cell(table, pick_text(item, "type"));
+    table_cell(table, pick_text(item, "service"));
+    table_cell(table, pick_text(item, "rule"));
+    table_cell(table, trace);
+}
+
+static void begin_traced(struct table *table)
+{
+    table_begin(table, "WHEN", "WHAT", "SERVICE", "RULE", "TRACE", NULL);
+}
+
 static int run_events(struct cli *cli, struct args *args)
 {
     struct list list = {.begin = begin_events, .row = event_row, .empty = "Nothing has happened yet."};
     struct text path;
     if (args->words > 0 && !cli_name(cli, "the service", args->word[0])) {
         return CLI_USAGE;
+    }
+    if (args_has(args, "traces")) {
+        list.begin = begin_traced;
+        list.row = traced_row;
     }
     text_init(&path, 2048);
     text_puts(&path, "/v1/events");
@@ -357,7 +382,10 @@ static const struct args_option freeze_options[] = {
 
 static const struct args_option list_options[] = {LIST_OPTIONS, {0}};
 static const struct args_option event_options[] = {
-    {"rollout", 0, ARGS_VALUE, "ID", "only of this rollout"}, LIST_OPTIONS, {0}};
+    {"rollout", 0, ARGS_VALUE, "ID", "only of this rollout"},
+    {"traces", 0, ARGS_FLAG, NULL, "with the trace ids of decisions, as the collector has them"},
+    LIST_OPTIONS,
+    {0}};
 
 const struct command operation_commands[] = {
     {"rollback", "SERVICE", "back to the rollback target, now",

@@ -150,7 +150,8 @@ static void complain(struct agent *agent, const struct fault *fault)
     if (agent->complained.us != 0 && now.us - agent->complained.us < (int64_t)COMPLAIN_MS * 1000)
         return;
     agent->complained = now;
-    log_event(LOG_WARN, "haproxy", fault->detail, "next", fault->next_step, NULL);
+    log_event(LOG_WARN, "haproxy", "an agent-check was refused", "error", fault->detail, "next_step",
+              fault->next_step, NULL);
 }
 
 static void take_snapshot(struct agent *agent)

@@ -136,7 +136,7 @@ enum MHD_Result answer_problem(struct request *request, const struct fault *faul
                                        request->path->body ? "POST" : "GET, HEAD") == MHD_YES &&
                good;
     if (code == MHD_HTTP_INTERNAL_SERVER_ERROR) /* an outage is logged once, where it is found */
-        log_event(LOG_WARN, "gateway", "request failed", "request", id, "path", request->path->prefix,
+        log_event(LOG_WARN, "gateway", "a request failed", "request_id", id, "path", request->path->prefix,
                   "error", fault->detail, NULL);
     enum MHD_Result result = good ? answer_with(request, code, response) : MHD_NO;
     MHD_destroy_response(response);

@@ -67,7 +67,7 @@ void chunks_cut(struct gateway_thread *thread)
             MHD_get_connection_info(at->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
         if (info == NULL || now.us - at->got_on.us < STALLED_US)
             continue;
-        log_event(LOG_WARN, "gateway", "a body in chunks does not get on; its connection is closed", "token",
+        log_event(LOG_WARN, "gateway", "a body in chunks does not get on; its connection is closed", "actor",
                   at->caller, "path", at->path->prefix, NULL);
         shutdown(info->connect_fd, SHUT_RDWR); /* MHD finds it hung up, and ends it */
         at->got_on = now;

@@ -100,6 +100,7 @@ static void load_kept(struct publisher *publisher)
 {
     struct fault fault = {.status = STATUS_OK};
     struct snapshot *snapshot;
+    char count[24];
     enum status status = lkg_load(publisher->gateway->state_dir, &snapshot, &fault);
     if (status == STATUS_NOT_FOUND)
         return;
@@ -108,9 +109,9 @@ static void load_kept(struct publisher *publisher)
                   NULL);
         return;
     }
-    log_line(LOG_INFO, "gateway",
-             "serving last known good routes of %zu services until the database is reached",
-             snapshot->services);
+    snprintf(count, sizeof count, "%zu", snapshot->services);
+    log_event(LOG_INFO, "gateway", "serving last known good routes until the database is reached", "services",
+              count, NULL);
     publisher->seen.incarnation = snapshot->incarnation;
     publisher->seen.rev = snapshot->rev;
     publisher->serves = true;
@@ -343,6 +344,7 @@ static enum status refresh(struct publisher *publisher)
 static enum status went_back(struct publisher *publisher, const char *why)
 {
     int64_t incarnation = 0;
+    char number[24];
     log_event(LOG_ERROR, "gateway",
               "the database is behind the routes that were served; it may have been restored", "found", why,
               NULL);
@@ -350,7 +352,9 @@ static enum status went_back(struct publisher *publisher, const char *why)
         snapshot_new_incarnation(publisher->db, publisher->seen.incarnation, &incarnation, publisher->fault);
     if (status != STATUS_OK)
         return status;
-    log_line(LOG_WARN, "gateway", "routes count in incarnation %" PRId64 " from now on", incarnation);
+    snprintf(number, sizeof number, "%" PRId64, incarnation);
+    log_event(LOG_WARN, "gateway", "routes count in a new incarnation from now on", "incarnation", number,
+              NULL);
     publisher->loaded = false;
     return STATUS_OK;
 }

@@ -445,7 +445,7 @@ static void on_mhd_log(void *argument, const char *format, va_list arguments)
     (void)argument;
     vsnprintf(line, sizeof line, format, arguments);
     line[strcspn(line, "\n")] = '\0';
-    log_event(LOG_DEBUG, "gateway", "http", "message", line, NULL);
+    log_event(LOG_DEBUG, "gateway", "libmicrohttpd says", "error", line, NULL);
 }
 
 static size_t keep_escapes(void *context, struct MHD_Connection *connection, char *text)

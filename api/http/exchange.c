@@ -202,8 +202,8 @@ static void make_problem(struct exchange *exchange, struct http_response *respon
         http_response_header(response, "Allow", "%s", http_route_allow(exchange->match.allowed, allow));
     }
     if (status_http(status) == 500) {
-        log_event(LOG_ERROR, "http", fault->detail, "request_id", exchange->request_id, "path",
-                  exchange->request.path, "status", status_slug(status), NULL);
+        log_event(LOG_ERROR, "http", "a request failed", "request_id", exchange->request_id, "path",
+                  exchange->request.path, "status", status_slug(status), "error", fault->detail, NULL);
     }
 }
 

@@ -37,7 +37,7 @@ static void log_library(void *context, const char *format, va_list arguments)
     int length = vsnprintf(line, sizeof line, format, arguments);
     if (length > 0) {
         line[strcspn(line, "\n")] = '\0';
-        log_event(LOG_DEBUG, "http", line, NULL);
+        log_event(LOG_DEBUG, "http", "libmicrohttpd says", "error", line, NULL);
     }
 }
 
@@ -179,7 +179,9 @@ enum status http_server_stop(struct http_server *server, int64_t wait_ms)
     close_door(&server->unix_socket);
     unsigned handling = drain(shared, clock_mono_after_ms(clock_mono(), wait_ms));
     if (handling > 0) {
-        log_line(LOG_WARN, "http", "%u handlers still run after %lld ms", handling, (long long)wait_ms);
+        char count[24];
+        snprintf(count, sizeof count, "%u", handling);
+        log_event(LOG_WARN, "http", "requests did not end in time", "requests", count, NULL);
         return STATUS_TIMEOUT;
     }
     MHD_stop_daemon(server->tcp.daemon);

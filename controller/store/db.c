@@ -294,6 +294,23 @@ static const char session[] =
     "SET idle_in_transaction_session_timeout = '10s'; SET client_min_messages = warning;"
     "SET bytea_output = 'hex'; SET extra_float_digits = 3; SET IntervalStyle = 'iso_8601'";
 
+enum status db_check_conninfo(const char *conninfo, struct fault *fault)
+{
+    char *message = NULL;
+    PQconninfoOption *options = PQconninfoParse(conninfo, &message);
+    bool good = options != NULL;
+    PQconninfoFree(options);
+    PQfreemem(message);
+    if (good)
+        return STATUS_OK;
+    fault_set(fault, STATUS_INVALID, "The address of the database cannot be read");
+    fault_next(
+        fault,
+        "Write SERIN_DATABASE_URL as postgresql://user@host/dbname or as 'host=... dbname=... user=...'; "
+        "quote and escape a password as libpq wants it.");
+    return STATUS_INVALID;
+}
+
 enum status db_open(const char *conninfo, int64_t timeout_ms, struct db **out, struct fault *fault)
 {
     struct db *db = calloc(1, sizeof *db);
@@ -302,7 +319,9 @@ enum status db_open(const char *conninfo, int64_t timeout_ms, struct db **out, s
         return fault_set(fault, STATUS_NO_MEMORY, "Out of memory");
     db->healthy = true;
     db->deadline = clock_mono_after_ms(clock_mono(), timeout_ms);
-    enum status status = connect_now(db, conninfo, fault);
+    enum status status = db_check_conninfo(conninfo, fault);
+    if (status == STATUS_OK)
+        status = connect_now(db, conninfo, fault);
     if (status == STATUS_OK)
         status = db_script(db, session, fault);
     if (status != STATUS_OK) {

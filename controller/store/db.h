@@ -13,6 +13,9 @@
 
 struct db;
 
+/* Can the address be read at all? INVALID with a next step, and never with any of it in words: it may hold a
+ * password. */
+enum status db_check_conninfo(const char *conninfo, struct fault *fault) MUST_CHECK;
 /* Connects within `timeout_ms` and sets the session: synchronous_commit=on, UTC, application_name, timeouts.
  *On success out is owned by the caller. DATABASE or TIMEOUT with a next step (is it running? is the URL
  *right?). */

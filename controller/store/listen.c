@@ -74,8 +74,10 @@ static bool execute(PGconn *connection, const char *sql, struct mono_time deadli
 /* What the server says unasked ("terminating connection ..."): libpq would print it. */
 static void on_notice(void *argument, const char *message)
 {
+    char line[512];
     (void)argument;
-    log_line(LOG_DEBUG, "store", "listener: %.*s", (int)strcspn(message, "\n"), message);
+    snprintf(line, sizeof line, "%.*s", (int)strcspn(message, "\n"), message);
+    log_event(LOG_DEBUG, "store", "Postgres says to the listener", "error", line, NULL);
 }
 
 enum status listen_open(const char *conninfo, int64_t timeout_ms, struct listen **out, struct fault *fault)

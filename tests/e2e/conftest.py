@@ -1,4 +1,5 @@
 """Fixtures: a daemon on a database of its own, with tokens of every role."""
+import json
 import os
 import sys
 
@@ -34,12 +35,28 @@ class World:
         self.gateways.append(gateway)
         return gateway
 
+    def check_log(self):
+        """Every line of the log is JSON of the documented form, and no token is in any."""
+        if not os.path.exists(self.daemon.log):
+            return
+        text = open(self.daemon.log, encoding="utf-8").read()
+        for line in text.splitlines():
+            if not line.startswith("{"):
+                continue  # a refusal to start is said to who starts it, in words
+            pairs = json.loads(line, object_pairs_hook=list)
+            names = [name for name, _ in pairs]
+            assert names[:4] == ["ts", "level", "room", "message"] and len(set(names)) == len(names), line
+            assert all(value is None or isinstance(value, str) for _, value in pairs), line
+        for role, token in self.tokens.items():
+            assert token not in text, f"the token of {role} is in the log"
+
     def stop(self):
         try:
             for gateway in self.gateways:
                 if gateway.thread.is_alive():
                     gateway.stopped.set()
                     gateway.thread.join(timeout=20)
+            self.check_log()
             code = self.daemon.stop()
             assert code in (0, -9, None), f"serind ended with {code}"
         finally:

@@ -346,3 +346,28 @@ def test_a_real_prometheus_answers_each_expression_of_the_dashboard_and_loads_ea
         gateway.stop()
     finally:
         prometheus.stop()
+
+
+# --- logs: tests/e2e/conftest.py holds each line of each test to the form ------------------------------------------------------
+
+def test_an_address_of_the_database_that_cannot_be_read_is_not_shown():
+    """libpq's own message would have the password in it."""
+    env = {**os.environ, "SERIN_CONTROL_ADDR": "127.0.0.1:0", "SERIN_GATEWAY_ADDR": "127.0.0.1:0",
+           "SERIN_DATABASE_URL": "host=db password=hush s3cr3t"}
+    for command in ([], ["migrate"], ["token", "create", "--name", "x", "--role", "viewer"]):
+        run = subprocess.run([serin.SERIND, *command], env=env, capture_output=True, text=True, timeout=30)
+        assert run.returncode == 1 and "cannot be read" in run.stderr and "SERIN_DATABASE_URL" in run.stderr
+        assert "s3cr3t" not in run.stdout + run.stderr and "hush" not in run.stdout + run.stderr
+
+
+def test_what_is_committed_is_logged_with_what_it_is_about(fast, told):
+    lines = [json.loads(line) for line in open(fast.daemon.log)]
+    client = fast.client()
+    events = {one["id"]: one for one in client.get(f"/v1/events?rollout={told[0]}&limit=100")["items"]}
+    logged = {one["event"]: one for one in lines if one["room"] == "events"}
+    assert events and set(events) <= set(logged)
+    for id_, event in events.items():
+        assert logged[id_]["message"] == event["type"]
+        for name in ("service", "rollout", "release", "rule", "actor"):
+            assert logged[id_][name] == event[name]
+        assert (logged[id_]["trace_id"] is None) == (event["rule"] is None)

@@ -184,8 +184,30 @@ def test_a_rollback_is_one_trace_from_observation_to_acknowledgement(own_world, 
     [line] = [one for one in lines if one.get("event") == event["id"] and one["room"] == "events"]
     assert line["trace_id"] == trace and line["rollout"] == rollout["id"] and line["service"] == "traced"
     assert "s3cr3t" not in text
-    for token in world.tokens.values():
-        assert token not in text
+
+    # and the command line, for the event itself and for that its route is applied
+    shown = serin.cli(world.daemon, world.tokens["viewer"], "events", "traced", "--traces", check=0).stdout
+    assert [line.split()[-1] for line in shown.splitlines() if "rolled_back" in line] == [trace]
+    assert any("route.applied" in line and line.rstrip().endswith(trace) for line in shown.splitlines()), shown
+
+
+def test_another_replica_adds_to_the_same_trace(own_world, listener):
+    world = own_world(rate=10, SERIN_OTLP_EXPORT_URL=f"{listener.url}/v1/traces").start()
+    other = serin.Daemon(world.database, SERIN_OTLP_EXPORT_URL=f"{listener.url}/v1/traces").start()
+    try:
+        _, events = roll_back(world, "shared", gateways=1)
+        trace = trace_of([e for e in events if e["type"] == "rollout.rolled_back"][0]["id"])
+
+        def published():
+            found = [s for s in listener.of(trace) if s["name"] == "route.publish"]
+            return found if len(found) == 2 else None
+        spans = wait_for("both have published it", published, 30)
+        assert len({attributes(s)["serin.replica"] for s in spans}) == 2 and len({s["spanId"] for s in spans}) == 2
+        assert len({s["parentSpanId"] for s in spans}) == 1
+        [root] = [s for s in listener.of(trace) if s["name"] == "rollout.decision"]
+        assert spans[0]["parentSpanId"] == root["spanId"], "one of them has decided"
+    finally:
+        assert other.stop() == 0
 
 
 def test_a_command_is_a_trace_without_observation(own_world, listener):
