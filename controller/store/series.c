@@ -1,16 +1,15 @@
 /* Cumulative series in the database. */
 #include "store/series.h"
 
-#include "base/text.h"
+#include "store/columns.h"
 
 #include "series.sql.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { COLUMNS = 7, COLUMN_MAX = 8 << 20 };
+enum { COLUMNS = 7 };
 
 int series_order(const struct series_row *a, const struct series_row *b)
 {
@@ -18,24 +17,6 @@ int series_order(const struct series_row *a, const struct series_row *b)
     if (order == 0)
         order = strcmp(a->series, b->series);
     return order != 0 ? order : (a->start_ns > b->start_ns) - (a->start_ns < b->start_ns);
-}
-
-static enum status run(struct db *db, const struct statement *statement, struct text *columns, size_t count,
-                       struct db_rows **out, struct fault *fault)
-{
-    struct db_params params = {.count = 0};
-    enum status status = STATUS_OK;
-    for (size_t i = 0; i < count; i++) {
-        text_puts(&columns[i], columns[i].length == 0 ? "{}" : "}");
-        if (status == STATUS_OK)
-            status = text_status(&columns[i]);
-        db_text(&params, text_get(&columns[i]));
-    }
-    if (status == STATUS_OK)
-        status = db_run(db, statement, &params, out, fault);
-    else
-        fault_set(fault, status, "The series could not be written down");
-    return status;
 }
 
 static void read_row(const struct db_rows *rows, int at, struct series_row *out)
@@ -52,20 +33,20 @@ static void read_row(const struct db_rows *rows, int at, struct series_row *out)
 enum status series_take(struct db *db, const char *const *targets, size_t count, struct series_row **out,
                         size_t *rows, struct fault *fault)
 {
-    struct text list;
+    struct text list[2];
     struct db_rows *result = NULL;
-    struct db_params params = {.count = 0};
     *out = NULL;
     *rows = 0;
-    text_init(&list, COLUMN_MAX);
-    for (size_t i = 0; i < count; i++)
-        text_printf(&list, "%c%s", i == 0 ? '{' : ',', targets[i]);
-    enum status status = run(db, &sql_series_lock, &list, 1, NULL, fault);
-    if (status == STATUS_OK) {
-        db_text(&params, text_get(&list));
-        status = db_run(db, &sql_series_read, &params, &result, fault);
+    for (size_t i = 0; i < 2; i++) {
+        columns_begin(&list[i]);
+        for (size_t at = 0; at < count; at++)
+            columns_text(&list[i], targets[at]);
     }
-    text_free(&list);
+    enum status status = columns_run(db, &sql_series_lock, &list[0], 1, NULL, fault);
+    if (status == STATUS_OK)
+        status = columns_run(db, &sql_series_read, &list[1], 1, &result, fault);
+    else
+        text_free(&list[1]);
     if (status != STATUS_OK)
         return status;
     *rows = (size_t)db_rows_count(result);
@@ -94,22 +75,16 @@ enum status series_put(struct db *db, const struct series_row *rows, size_t coun
     if (count == 0)
         return STATUS_OK;
     for (size_t i = 0; i < COLUMNS; i++)
-        text_init(&column[i], COLUMN_MAX);
+        columns_begin(&column[i]);
     for (size_t i = 0; i < count; i++) {
         const struct series_row *row = &rows[i];
-        for (size_t at = 0; at < COLUMNS; at++)
-            text_putc(&column[at], i == 0 ? '{' : ',');
-        text_puts(&column[0], row->target);
-        text_puts(&column[1], row->series);
-        text_printf(&column[2], "%" PRId64, row->start_ns);
-        text_printf(&column[3], "%" PRId64, row->time_ns);
-        text_printf(&column[4], "%" PRId64, row->shape);
-        text_printf(&column[5], "\"{%" PRId64 ",%" PRId64 ",%" PRId64 "}\"", row->value[0], row->value[1],
-                    row->value[2]);
-        text_printf(&column[6], "%.17g", row->sum);
+        columns_text(&column[0], row->target);
+        columns_text(&column[1], row->series);
+        columns_integer(&column[2], row->start_ns);
+        columns_integer(&column[3], row->time_ns);
+        columns_integer(&column[4], row->shape);
+        columns_integers(&column[5], row->value, SERIES_VALUES);
+        columns_numbers(&column[6], &row->sum, 1);
     }
-    enum status status = run(db, &sql_series_put, column, COLUMNS, NULL, fault);
-    for (size_t i = 0; i < COLUMNS; i++)
-        text_free(&column[i]);
-    return status;
+    return columns_run(db, &sql_series_put, column, COLUMNS, NULL, fault);
 }

@@ -14,8 +14,8 @@ SELECT count(*) FROM (SELECT FROM otlp_series LIMIT $1) s
 
 -- :name series_put
 INSERT INTO otlp_series (target, series, start_ns, time_ns, shape, value, sum, seen_at)
-SELECT e.target::uuid, e.series::uuid, e.start_ns, e.time_ns, e.shape, e.value::bigint[], e.sum, serin_now()
-FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[], $7::double precision[])
+SELECT e.target::uuid, e.series::uuid, e.start_ns, e.time_ns, e.shape, e.value::bigint[], (e.sum::double precision[])[1], serin_now()
+FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[], $7::text[])
      AS e (target, series, start_ns, time_ns, shape, value, sum)
 ON CONFLICT (target, series, start_ns) DO UPDATE SET
     time_ns = excluded.time_ns, shape = excluded.shape, value = excluded.value, sum = excluded.sum,
