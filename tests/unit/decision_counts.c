@@ -72,11 +72,12 @@ Test(decision_counts, what_can_be_muted_has_one_name)
         cr_expect(watch_parse(name, &bit) && bit == i, "%s", name);
         seen++;
     }
-    cr_expect_eq(seen, SLI_COUNT + 3);
+    cr_expect_eq(seen, SLI_COUNT + 4);
     cr_expect((int)SLI_COUNT <= (int)WATCH_SPLIT && WATCH_END <= 32, "a set of them is 32 bits");
     cr_expect_str_eq(watch_name(WATCH_SPLIT), "split");
     cr_expect_str_eq(watch_name(WATCH_COVERAGE), "coverage");
     cr_expect_str_eq(watch_name(WATCH_LATE), "late");
+    cr_expect_str_eq(watch_name(WATCH_ALERT), "alert");
     cr_expect_str_eq(watch_name(SLI_REFUSAL), "refusal");
     cr_expect_not(watch_parse("everything", &bit));
     cr_expect_not(watch_parse("", &bit));
