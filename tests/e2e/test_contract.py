@@ -1285,7 +1285,7 @@ def test_routes_and_outcomes_on_the_gateway_port(client, gate, shop):
     text = open_to_all.get("/metrics").decode()
     assert re.search(r"^# TYPE serin_\w+ (counter|gauge|histogram)$", text, re.M)
     for line in text.splitlines():
-        assert line.startswith("#") or re.fullmatch(r'[a-z_]+(\{[^{}]*\})? [-+0-9.eInfNa]+', line), line
+        assert line.startswith("#") or re.fullmatch(r'[a-z_]+(\{([a-z_]+="[^"]*",?)+\})? [-+0-9.eInfNa]+', line), line
 
 
 def test_all_routes_on_the_gateway_port(gate, shop):
