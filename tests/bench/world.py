@@ -3,6 +3,7 @@ import atexit
 import contextlib
 import http.client
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -14,6 +15,7 @@ import serin  # noqa: E402
 
 FOLDER = tempfile.mkdtemp(prefix="serin-bench.")
 os.chmod(FOLDER, 0o755)
+atexit.register(lambda: shutil.rmtree(FOLDER, ignore_errors=True))  # the last of what is done at the end
 
 
 def program(name):
