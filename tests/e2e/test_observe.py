@@ -199,6 +199,16 @@ def test_each_alert_has_a_summary_a_runbook_and_metrics_that_there_are():
                 assert any(re.fullmatch(part, rule) for rule in rules), f"{alert['alert']}: no rule {part}"
 
 
+def test_each_rule_that_rolls_back_by_itself_raises_the_alert_and_is_marked_in_the_dashboard():
+    golden = open(os.path.join(serin.ROOT, "tests", "unit", "data", "rules.golden")).read()
+    automatic = re.findall(r"^([a-z_.]+): [a-z_ ]+ \| tick \| .*-> rolled_back ", golden, re.M)
+    assert "evidence.worse" in automatic and len(automatic) >= 6
+    [alert] = [one["expr"] for one in alerts() if one["alert"] == "SerinRolledBack"]
+    for expr in (alert, dashboard()["annotations"]["list"][0]["expr"]):
+        pattern = re.search(r'rule=~"([^"]*)"', expr)[1].replace("\\\\", "\\")
+        assert [rule for rule in automatic if not re.fullmatch(pattern, rule)] == [], pattern
+
+
 def test_each_alert_has_a_case_that_fires_and_one_that_does_not():
     cases = {test["name"]: test["promql_expr_test"] for test in yaml.safe_load(open(RULE_TESTS))["tests"]}
     assert set(cases) == {alert["alert"] for alert in alerts()}
