@@ -287,8 +287,8 @@ static void print_efficiency(const struct cell *cells, const struct outcome *out
         "least 10 blocks "
         "and where half are found in 24 h. Null of the bound: odds 1.10 for Serin, 1 for GrowthBook (alpha "
         "matched).\n\n"
-        "| fault | effect | cells | Serin, median | worst cell | GrowthBook matched, median | worst cell "
-        "|\n|---|---|---|---|---|---|---|\n");
+        "| fault | effect | cells | Serin, median | worst cell | where | GrowthBook matched, median | worst "
+        "cell |\n|---|---|---|---|---|---|---|---|\n");
     static const double limit[LATES] = {1.6, 2.3}, limit_cell[LATES] = {2.1, 3.0};
     for (int late = 0; late < LATES; late++) {
         double worst_median = 0, worst_cell = 0, lowest = INFINITY;
