@@ -55,18 +55,17 @@ static enum status part_of(const struct otlp_setting *setting, struct otlp_count
     if (delta == NULL)
         return fault_set(fault, STATUS_NO_MEMORY, "Out of memory");
     *part = &out->part[out->parts++];
-    **part = (struct otlp_part){
-        .view = view, .delta = delta, .noted = digest_sha256(view->name, strlen(view->name))};
+    **part = (struct otlp_part){.view = view, .delta = delta};
+    digest_begin(&(*part)->noted);
+    digest_add(&(*part)->noted, view->name, strlen(view->name) + 1);
     return STATUS_OK;
 }
 
 static void note(struct otlp_part *part, const struct otlp_item *item)
 {
-    uint8_t bytes[2 * DIGEST_BYTES];
-    struct digest digest = digest_sha256(item->noted, item->noted_length);
-    memcpy(bytes, part->noted.bytes, DIGEST_BYTES);
-    memcpy(bytes + DIGEST_BYTES, digest.bytes, DIGEST_BYTES);
-    part->noted = digest_sha256(bytes, sizeof bytes);
+    uint64_t length = item->noted_length; /* where one ends and the next begins */
+    digest_add(&part->noted, &length, sizeof length);
+    digest_add(&part->noted, item->noted, item->noted_length);
 }
 
 enum status otlp_find(const struct otlp_setting *setting, const struct otlp_item *item,
@@ -123,7 +122,8 @@ void otlp_counts_seal(struct otlp_counts *out)
             counts_delta_free(part->delta);
             continue;
         }
-        snprintf(part->delta->key, sizeof part->delta->key, "otlp:%s", digest_hex(&part->noted, hex));
+        struct digest noted = digest_end(&part->noted);
+        snprintf(part->delta->key, sizeof part->delta->key, "otlp:%s", digest_hex(&noted, hex));
         out->part[kept++] = *part;
     }
     out->parts = kept;

@@ -19,7 +19,7 @@ enum { OTLP_SERVICES_MAX = 16 /* in one request */, OTLP_REASON_MAX = 400 };
 struct otlp_part {
     const struct service_view *view; /* lent by the snapshot */
     struct counts_delta *delta;      /* owned */
-    struct digest noted;
+    struct digest_run noted;
     int64_t accepted;
 };
 

@@ -15,6 +15,32 @@ struct digest digest_sha256(const void *data, size_t length)
     return out;
 }
 
+_Static_assert(sizeof(struct digest_run) >= sizeof(crypto_hash_sha256_state) &&
+                   _Alignof(struct digest_run) >= _Alignof(crypto_hash_sha256_state),
+               "a run holds the state of libsodium");
+
+static crypto_hash_sha256_state *state_of(struct digest_run *run)
+{
+    return (crypto_hash_sha256_state *)(void *)run->state;
+}
+
+void digest_begin(struct digest_run *run)
+{
+    crypto_hash_sha256_init(state_of(run));
+}
+
+void digest_add(struct digest_run *run, const void *data, size_t length)
+{
+    crypto_hash_sha256_update(state_of(run), data, length);
+}
+
+struct digest digest_end(struct digest_run *run)
+{
+    struct digest out;
+    crypto_hash_sha256_final(state_of(run), out.bytes);
+    return out;
+}
+
 struct digest digest_hmac_sha256(const void *key, size_t key_length, const void *data, size_t length)
 {
     struct digest out;

@@ -16,6 +16,13 @@ struct digest {
 /* Must be called once before the others (it starts libsodium). INTERNAL if that fails. */
 enum status digest_start(void) MUST_CHECK;
 struct digest digest_sha256(const void *data, size_t length);
+/* The same of what comes piece by piece: begin, add any number of times, end once. Holds nothing to free. */
+struct digest_run {
+    uint64_t state[16];
+};
+void digest_begin(struct digest_run *run);
+void digest_add(struct digest_run *run, const void *data, size_t length);
+struct digest digest_end(struct digest_run *run);
 struct digest digest_hmac_sha256(const void *key, size_t key_length, const void *data, size_t length);
 /* 64 lower-case hex digits. Returns `out`. */
 char *digest_hex(const struct digest *digest, char out[DIGEST_HEX]);

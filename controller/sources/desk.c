@@ -236,7 +236,11 @@ static void count_round(const struct entry *entry, const struct desk_round *roun
     if (status == STATUS_UNAVAILABLE)
         return; /* the daemon ends */
     meter_observe(METRIC_SOURCE_READ_SECONDS, (double)(clock_mono().us - begun.us) / 1e6, source, NULL);
-    meter_add(METRIC_SOURCE_READS_TOTAL, 1, source, status != STATUS_OK ? "failed" : warned ? "warned" : "ok", NULL);
+    meter_add(METRIC_SOURCE_READS_TOTAL, 1, source,
+              status != STATUS_OK ? "failed"
+              : warned            ? "warned"
+                                  : "ok",
+              NULL);
 }
 
 static void run_errand(void *argument)

@@ -329,31 +329,36 @@ static void take_exception(struct genai_facts *facts, const struct genai_value *
     facts->exception = value->kind == GENAI_TEXT ? genai_error_type(value->text, value->length) : GENAI_ERROR;
 }
 
+#define ATTRIBUTE(key, take)                                                                                 \
+    {                                                                                                        \
+        key, sizeof key - 1, take                                                                            \
+    }
 static const struct {
     const char *key;
+    size_t length;
     take_value take;
 } attributes[] = {
-    {"gen_ai.operation.name", take_operation},
-    {"gen_ai.provider.name", take_provider},
-    {"gen_ai.system", take_provider}, /* its name before */
-    {"gen_ai.response.finish_reasons", take_finish},
-    {"gen_ai.response.time_to_first_chunk", take_first_chunk},
-    {"gen_ai.usage.input_tokens", take_input_tokens},
-    {"gen_ai.usage.prompt_tokens", take_input_tokens}, /* likewise */
-    {"gen_ai.usage.output_tokens", take_output_tokens},
-    {"gen_ai.usage.completion_tokens", take_output_tokens}, /* likewise */
-    {"error.type", take_error},
-    {"http.response.status_code", take_http_status},
-    {"http.status_code", take_http_status}, /* likewise */
-    {"feature_flag.result.variant", take_variant},
-    {"service.name", take_service_name},
-    {"service.version", take_service_version},
-    {"gen_ai.token.type", take_token_type},
-    {"event.name", take_event},
-    {"gen_ai.evaluation.name", take_evaluation},
-    {"gen_ai.evaluation.score.label", take_label},
-    {"gen_ai.evaluation.score.value", take_score},
-    {"exception.type", take_exception},
+    ATTRIBUTE("gen_ai.operation.name", take_operation),
+    ATTRIBUTE("gen_ai.provider.name", take_provider),
+    ATTRIBUTE("gen_ai.system", take_provider), /* its name before */
+    ATTRIBUTE("gen_ai.response.finish_reasons", take_finish),
+    ATTRIBUTE("gen_ai.response.time_to_first_chunk", take_first_chunk),
+    ATTRIBUTE("gen_ai.usage.input_tokens", take_input_tokens),
+    ATTRIBUTE("gen_ai.usage.prompt_tokens", take_input_tokens), /* likewise */
+    ATTRIBUTE("gen_ai.usage.output_tokens", take_output_tokens),
+    ATTRIBUTE("gen_ai.usage.completion_tokens", take_output_tokens), /* likewise */
+    ATTRIBUTE("error.type", take_error),
+    ATTRIBUTE("http.response.status_code", take_http_status),
+    ATTRIBUTE("http.status_code", take_http_status), /* likewise */
+    ATTRIBUTE("feature_flag.result.variant", take_variant),
+    ATTRIBUTE("service.name", take_service_name),
+    ATTRIBUTE("service.version", take_service_version),
+    ATTRIBUTE("gen_ai.token.type", take_token_type),
+    ATTRIBUTE("event.name", take_event),
+    ATTRIBUTE("gen_ai.evaluation.name", take_evaluation),
+    ATTRIBUTE("gen_ai.evaluation.score.label", take_label),
+    ATTRIBUTE("gen_ai.evaluation.score.value", take_score),
+    ATTRIBUTE("exception.type", take_exception),
 };
 
 void genai_facts_begin(struct genai_facts *facts)
@@ -374,20 +379,27 @@ static void take_sli(struct genai_facts *facts, const char *name, size_t length,
     }
 }
 
+/* Each attribute of each span is asked this: so without going through the setting to its end. */
+static bool is_setting(const char *key, size_t length, const char name[GENAI_SETTING])
+{
+    return length > 0 && length < GENAI_SETTING && name[length - 1] != '\0' && name[length] == '\0' &&
+           memcmp(key, name, length) == 0;
+}
+
 void genai_take(struct genai_facts *facts, const struct genai_names *names, const char *key, size_t length,
                 const struct genai_value *value)
 {
     static const char own[] = "serin.sli.";
-    if (is(key, length, names->service))
+    if (is_setting(key, length, names->service))
         take_name(&facts->service, value);
-    if (is(key, length, names->release))
+    if (is_setting(key, length, names->release))
         take_name(&facts->release, value);
-    if (is(key, length, names->stratum))
+    if (is_setting(key, length, names->stratum))
         take_name(&facts->stratum, value);
     if (length > sizeof own - 1 && memcmp(key, own, sizeof own - 1) == 0)
         take_sli(facts, key + sizeof own - 1, length - (sizeof own - 1), value);
     for (size_t i = 0; i < sizeof attributes / sizeof attributes[0]; i++) {
-        if (is(key, length, attributes[i].key)) {
+        if (attributes[i].length == length && memcmp(attributes[i].key, key, length) == 0) {
             attributes[i].take(facts, value);
             return;
         }

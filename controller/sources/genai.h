@@ -20,9 +20,10 @@ struct genai_value {
     double number;
 };
 
-/* Attributes that name service, release and stratum; set by whoever runs Serin. */
+/* Attributes that name service, release and stratum; set by whoever runs Serin. NUL from their end on. */
+enum { GENAI_SETTING = 128 };
 struct genai_names {
-    char service[128], release[128], stratum[128];
+    char service[GENAI_SETTING], release[GENAI_SETTING], stratum[GENAI_SETTING];
 };
 
 /* How a request ended, in the words of all providers. */

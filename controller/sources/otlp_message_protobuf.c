@@ -22,6 +22,8 @@ struct part {
 static uint64_t read_varint(struct wire *wire)
 {
     uint64_t value = 0;
+    if (wire->at != wire->end && *wire->at < 0x80) /* nearly all of them */
+        return *wire->at++;
     for (unsigned shift = 0; shift < 70; shift += 7) {
         if (wire->at == wire->end)
             break;
@@ -66,7 +68,6 @@ static bool next(struct wire *wire, struct part *part)
 {
     if (wire->broken || wire->at == wire->end)
         return false;
-    *part = (struct part){0};
     uint64_t tag = read_varint(wire);
     part->number = tag >> 3;
     part->type = (unsigned)(tag & 7);
@@ -101,6 +102,7 @@ static unsigned type_of(enum otlp_kind kind)
     return types[kind];
 }
 
+/* Values are set as far as their kind goes; what else is in one is of the value before. */
 static void set_scalar(const struct otlp_field *field, uint64_t bits, struct otlp_value *out)
 {
     out->fixed = bits;
@@ -140,20 +142,22 @@ static enum status take_packed(const struct otlp_body *body, const struct otlp_f
 }
 
 static enum status take_part(const struct otlp_body *body, const struct otlp_field *fields, size_t at,
-                             const struct part *part, otlp_take_value take, void *context)
+                             const struct part *part, struct otlp_value *value, otlp_take_value take,
+                             void *context)
 {
     const struct otlp_field *field = &fields[at];
-    struct otlp_value value = {.field = at, .kind = field->kind};
     unsigned type = type_of(field->kind);
+    value->field = at;
+    value->kind = field->kind;
     if (part->type != type)
         return part->type == BYTES && field->repeated && type != BYTES
                    ? take_packed(body, fields, at, part, take, context)
                    : STATUS_OK; /* of another type: one that nobody knows */
     if (type == BYTES)
-        set_bytes(field, part, &value);
+        set_bytes(field, part, value);
     else
-        set_scalar(field, part->value, &value);
-    return take(context, &value);
+        set_scalar(field, part->value, value);
+    return take(context, value);
 }
 
 enum status otlp_protobuf_pass(const struct otlp_body *body, const struct otlp_node *node,
@@ -162,11 +166,12 @@ enum status otlp_protobuf_pass(const struct otlp_body *body, const struct otlp_n
 {
     struct wire wire = {.at = node->at, .end = node->end};
     struct part part;
+    struct otlp_value value = {.field = 0};
     enum status status = STATUS_OK;
     while (status == STATUS_OK && next(&wire, &part)) {
         for (size_t i = 0; fields[i].name != NULL; i++) {
             if (fields[i].number == part.number && fields[i].late == late) {
-                status = take_part(body, fields, i, &part, take, context);
+                status = take_part(body, fields, i, &part, &value, take, context);
                 break;
             }
         }

@@ -49,7 +49,7 @@ def rollout_of(guardrails, weight, tick_s=1.0):
 
 
 def feed(rollout, sli, t, counts, hint=True):
-    rollout.tick(sli, COHORT, t, rollout.tick_s, hint, False, (0, 0, 0, 0), [counts])
+    rollout.tick(sli, COHORT, t, rollout.tick_s, hint, False, [(0, 0, 0, 0)], [counts])
     rollout.latched = None
 
 
