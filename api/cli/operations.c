@@ -9,25 +9,52 @@
 
 enum { POLL_MS = 1000, APPLIED_MS = 120000 };
 
+/* Where all traffic goes now, and whether that is a change. */
+static void put_where(struct text *out, bool colors, struct json_object *result)
+{
+    bool stays = !pick_has(result, "left") && pick_has(result, "rollout");
+    if (!pick_has(result, "stable")) {
+        text_puts(out, "no release serves it, it has no route");
+        return;
+    }
+    text_puts(out, stays ? "all traffic stays at " : "all traffic goes to ");
+    output_paint(out, colors, PAINT_BOLD, pick_text(result, "stable"));
+    if (!pick_has(result, "left") && !stays) {
+        text_puts(out, "; it did so before");
+    }
+}
+
 static void put_rollback(struct text *out, bool colors, const char *service, struct json_object *result)
 {
     struct json_object *route = pick(result, "route");
+    bool serves = pick_has(result, "stable"), left = pick_has(result, "left");
     output_paint(out, colors, PAINT_BOLD, service);
-    text_puts(out, ": all traffic goes to ");
-    output_paint(out, colors, PAINT_BOLD, pick_text(result, "stable"));
-    if (pick_has(result, "left")) {
+    text_puts(out, ": ");
+    put_where(out, colors, result);
+    if (left) {
         text_puts(out, "; left ");
         output_clean(out, pick_text(result, "left"), false);
-    } else {
-        text_puts(out, "; it did so before");
     }
     if (pick_has(result, "rollout")) {
-        text_puts(out, ", ended ");
+        text_puts(out, left ? ", ended " : "; ended ");
         output_clean(out, pick_text(result, "rollout"), false);
     }
-    text_printf(out, "\nWritten as epoch %lld; %s\n", (long long)pick_integer(route, "epoch"),
-                pick_has(route, "applied_at") ? "applied by every live gateway"
-                                              : "not yet applied by every gateway");
+    text_putc(out, '\n');
+    if (serves && !pick_bool(result, "baked")) {
+        output_clean(out, pick_text(result, "stable"), false);
+        text_puts(out, " was never proven: it has completed no rollout\n");
+    }
+    if (!serves) {
+        text_printf(out, "Gateways get 404. Start a rollout: serin rollout start %s RELEASE\n", service);
+    } else if (!left && pick_has(result, "rollout")) {
+        text_printf(out, "What was ended had no traffic. To leave this release: serin rollback %s\n",
+                    service);
+    }
+    if (route != NULL) {
+        text_printf(out, "Written as epoch %lld; %s\n", (long long)pick_integer(route, "epoch"),
+                    pick_has(route, "applied_at") ? "applied by every live gateway"
+                                                  : "not yet applied by every gateway");
+    }
 }
 
 /* The written route of a service, in the list of all. Lent by `routes`. */
@@ -165,7 +192,7 @@ static int run_rollback(struct cli *cli, struct args *args)
         return code;
     }
     int64_t epoch = pick_integer(pick(answer.json, "route"), "epoch");
-    bool done = pick_has(pick(answer.json, "route"), "applied_at");
+    bool done = !pick_has(answer.json, "route") || pick_has(pick(answer.json, "route"), "applied_at");
     if (cli->json) {
         cli_print_json(cli, &answer);
     } else {
@@ -368,7 +395,7 @@ static int run_events(struct cli *cli, struct args *args)
 
 static const struct args_option rollback_options[] = {
     {"to", 0, ARGS_VALUE, "RELEASE",
-     "to this release, whatever became of it; a quarantined one only with a reason"},
+     "to this release, whatever became of it; one that is quarantined or was never baked only with a reason"},
     {"reason", 'r', ARGS_VALUE, "TEXT", "why; it is kept"},
     {"wait", 'w', ARGS_FLAG, NULL, "until every live gateway has applied it"},
     {"timeout", 0, ARGS_VALUE, "DURATION", "of --wait (2m); then exit code 6"},
@@ -389,12 +416,15 @@ static const struct args_option event_options[] = {
 
 const struct command operation_commands[] = {
     {"rollback", "SERVICE", "back to the rollback target, now",
-     "Works in every phase and needs no metric, gate or lease. With a live rollout the service goes back to "
-     "its stable "
-     "release; with none it leaves the promoted release for the rollback target, the newest baked, "
-     "unquarantined "
-     "release before it that was not left by a rollback; or for --to, which counts as a target again after "
-     "that.",
+     "Works in every phase and needs no metric, gate or lease. With a live rollout, ending it is the "
+     "rollback: "
+     "all traffic goes to, or stays at, the stable release. With none the service leaves its stable release "
+     "for "
+     "the rollback target, the newest baked (has completed a rollout), unquarantined release before it that "
+     "was "
+     "not left by a rollback. --to goes to a release by name; it counts as a target again after that. One "
+     "that "
+     "was never baked is no way back: it takes a reason, and is refused while advances are frozen.",
      rollback_options, 1, 1, run_rollback},
     {"freeze", "--reason TEXT | --lift | --show", "no rollout starts or advances anywhere; rollbacks go on",
      NULL, freeze_options, 0, 0, run_freeze},

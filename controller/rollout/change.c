@@ -24,7 +24,8 @@ int64_t change_lease(void)
 
 enum { ROUTE_EFFECTS = EFFECT_ROUTE_STEP | EFFECT_ROUTE_STABLE | EFFECT_ROUTE_PROMOTE | EFFECT_ROUTE_WEIGHT };
 
-/* The route that the decision asks for; false if the present one is that already (nothing to write). */
+/* The route that the decision asks for; false if the present one is that already (nothing to write), or if it
+   is a first release that serves until this rollout, which has not served, would have taken its place. */
 static bool wanted_route(const struct rollout_state *state, const struct decision *decision,
                          int32_t new_weight, struct route_row *route)
 {
@@ -39,6 +40,8 @@ static bool wanted_route(const struct rollout_state *state, const struct decisio
         snprintf(route->stable, sizeof route->stable, "%s", row->release);
     else if (decision->rule->effects & (EFFECT_ROUTE_STEP | EFFECT_ROUTE_WEIGHT))
         snprintf(route->canary, sizeof route->canary, "%s", row->release);
+    if (route->stable[0] == '\0' && route->canary[0] == '\0' && strcmp(state->route.rollout, row->id) != 0)
+        return false;
     return strcmp(route->stable, state->route.stable) != 0 ||
            strcmp(route->canary, state->route.canary) != 0 ||
            route->canary_weight != state->route.canary_weight;

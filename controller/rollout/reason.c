@@ -48,6 +48,21 @@ void reason_odds(double log_g, char *out, size_t size)
                  number_count((int64_t)exp(log_g), number));
 }
 
+/* What leaving this rollout does to the traffic; `state` is as before. */
+static void back_text(const struct rollout_state *state, char *out, size_t size)
+{
+    const struct route_row *route = &state->route;
+    if (state->row.stable[0] != '\0')
+        snprintf(out, size, "all traffic %s %s", route->canary[0] != '\0' ? "goes to" : "stays at",
+                 state->row.stable);
+    else if (route->canary[0] == '\0')
+        snprintf(out, size, "the service has no route, as before");
+    else if (strcmp(route->rollout, state->row.id) == 0)
+        snprintf(out, size, "the service has no route now, and gateways get 404");
+    else
+        snprintf(out, size, "%s serves on", route->canary);
+}
+
 static void evidence_text(const struct reason_context *context, char *out, size_t size)
 {
     const struct snapshot *snapshot = context->snapshot;
@@ -148,6 +163,8 @@ static void place(const char *name, const struct reason_context *context, char *
     else if (strcmp(name, "stable") == 0)
         snprintf(out, size, "%s",
                  row->stable[0] != '\0' ? row->stable : "nothing (there is no stable release)");
+    else if (strcmp(name, "back") == 0)
+        back_text(context->state, out, size);
     else if (strcmp(name, "service") == 0)
         snprintf(out, size, "%s", row->service);
     else if (strcmp(name, "id") == 0)

@@ -37,10 +37,11 @@ struct rollout_command {
 enum status rollout_command(struct db *db, const char *id, const struct rollout_command *command,
                             const char *actor, char result[ID_MAX], struct fault *fault) MUST_CHECK;
 
-/* Brings `service` back to its rollback target, or to `to` (see the OpenAPI operation rollbackService). `to`
-   and `reason` may be NULL. CONFLICT, with the releases and why each is skipped, when there is no target.
-   *left: name of the release that was left ("" = nothing changed); *ended: the rollout ended by this, or "".
- */
+/* Ends the live rollout of `service`; with none, brings it back to its rollback target; or to `to` (see the
+   OpenAPI operation rollbackService). `to` and `reason` may be NULL. CONFLICT, with the releases and why each
+   is skipped, when there is no target; and for a `to` that was never baked or is quarantined, without a
+   reason, and for one never baked also while advances are frozen or nothing is stable. *left: name of the
+   release that was left ("" = the traffic goes where it went); *ended: the rollout ended by this, or "". */
 enum status rollout_rollback(struct db *db, const char *service, const char *to, const char *reason,
                              const char *actor, char left[NAME_MAX_LENGTH + 1], char ended[ID_MAX],
                              struct fault *fault) MUST_CHECK;

@@ -174,12 +174,12 @@ static enum status freeze_documents(struct documents *documents, struct rollout_
 static enum status check_release(struct db *db, const char *service, const char *release, const char *stable,
                                  struct fault *fault)
 {
-    bool exists, quarantined;
-    enum status status = controls_release(db, service, release, &exists, &quarantined, fault);
-    if (status == STATUS_OK && !exists) {
+    struct controls_release found;
+    enum status status = controls_release(db, service, release, &found, fault);
+    if (status == STATUS_OK && !found.exists) {
         status = fault_set(fault, STATUS_NOT_FOUND, "The service %s has no release %s", service, release);
         fault_next(fault, "List them with 'serin release list %s'.", service);
-    } else if (status == STATUS_OK && quarantined) {
+    } else if (status == STATUS_OK && found.quarantined) {
         status = conflict(
             fault,
             "Roll out a mended release, or lift the quarantine with a reason ('serin release "

@@ -41,16 +41,17 @@ enum status controls_lift_quarantine(struct db *db, const char *service, const c
     return change(db, &sql_quarantine_lift, &params, changed, fault);
 }
 
-enum status controls_release(struct db *db, const char *service, const char *release, bool *exists,
-                             bool *quarantined, struct fault *fault)
+enum status controls_release(struct db *db, const char *service, const char *release,
+                             struct controls_release *out, struct fault *fault)
 {
     struct db_params params = {.count = 0};
     struct db_rows *rows = NULL;
     db_text(&params, service);
     db_text(&params, release);
     enum status status = db_run(db, &sql_release_state, &params, &rows, fault);
-    *exists = status == STATUS_OK && db_rows_count(rows) > 0;
-    *quarantined = *exists && db_get_bool(rows, 0, 0);
+    out->exists = status == STATUS_OK && db_rows_count(rows) > 0;
+    out->quarantined = out->exists && db_get_bool(rows, 0, 0);
+    out->baked = out->exists && db_get_bool(rows, 0, 1);
     db_rows_free(rows);
     return status;
 }

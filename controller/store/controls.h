@@ -13,6 +13,10 @@ enum status controls_unfreeze(struct db *db, const char *by, bool *changed, stru
 /* *changed is false if the release (by content) is not quarantined. */
 enum status controls_lift_quarantine(struct db *db, const char *service, const char *release, const char *by,
                                      const char *reason, bool *changed, struct fault *fault) MUST_CHECK;
-/* Whether the service has this release, and whether its content is quarantined. */
-enum status controls_release(struct db *db, const char *service, const char *release, bool *exists,
-                             bool *quarantined, struct fault *fault) MUST_CHECK;
+struct controls_release {
+    bool exists;      /* the service has it */
+    bool quarantined; /* by its content */
+    bool baked;       /* has completed a rollout */
+};
+enum status controls_release(struct db *db, const char *service, const char *release,
+                             struct controls_release *out, struct fault *fault) MUST_CHECK;

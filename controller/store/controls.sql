@@ -11,4 +11,4 @@ FROM releases r WHERE r.service = $1 AND r.name = $2 AND q.service = r.service A
 RETURNING q.rollout
 
 -- :name release_state
-SELECT quarantine_of(service, name) IS NOT NULL FROM releases WHERE service = $1 AND name = $2
+SELECT quarantine_of(service, name) IS NOT NULL, newest_bake(service, name) IS NOT NULL FROM releases WHERE service = $1 AND name = $2

@@ -257,7 +257,8 @@ enum status routes_rollback_candidates(struct db *db, const char *service, const
     for (int i = 0; status == STATUS_OK && i < db_rows_count(rows) && i < max; i++) {
         snprintf(out[i].release, sizeof out[i].release, "%s", db_get_text(rows, i, 0));
         snprintf(out[i].skip, sizeof out[i].skip, "%s", db_get_text(rows, i, 1));
-        *all = db_get_integer(rows, i, 2);
+        out[i].baked = db_get_bool(rows, i, 2);
+        *all = db_get_integer(rows, i, 3);
         ++*count;
     }
     db_rows_free(rows);

@@ -83,6 +83,7 @@ enum status routes_rollback_target(struct db *db, const char *service, const cha
 struct rollback_candidate {
     char release[NAME_SIZE];
     char skip[16]; /* "stable", "quarantined", "never_baked", "left" or "newer"; "" = it may be one */
+    bool baked;    /* has completed a rollout */
 };
 /* At most `max` releases of the service with why each is no rollback target, those first that a person would
    go to by name; *all of them there are. */

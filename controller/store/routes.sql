@@ -56,13 +56,16 @@ SELECT b.release FROM (SELECT release, max(id) AS id FROM bakes WHERE service = 
 WHERE rollback_skip($1::text, b.release, $2::text) IS NULL
 ORDER BY b.id DESC LIMIT 1
 
--- Every release with why a rollback does not go to it by itself, those first that a person would name.
+-- Every release with why a rollback does not go to it by itself, those first that a person would name: baked ones, and of
+-- these the quarantined last.
 -- :name rollback_candidates
-SELECT r.name, coalesce(k.skip, ''), count(*) OVER ()
-FROM releases r CROSS JOIN LATERAL (SELECT rollback_skip(r.service, r.name, $2::text) AS skip OFFSET 0) k
+SELECT r.name, coalesce(k.skip, ''), k.bake IS NOT NULL, count(*) OVER ()
+FROM releases r CROSS JOIN LATERAL (SELECT rollback_skip(r.service, r.name, $2::text) AS skip,
+                                           newest_bake(r.service, r.name) AS bake OFFSET 0) k
 WHERE r.service = $1::text
-ORDER BY array_position(ARRAY['newer', 'left', 'never_baked', 'quarantined', 'stable'], k.skip),
-         newest_bake(r.service, r.name) DESC NULLS LAST, r.created_at DESC, r.name DESC
+ORDER BY k.skip IS NOT DISTINCT FROM 'stable', k.bake IS NULL,
+         array_position(ARRAY['newer', 'left', 'never_baked', 'quarantined', 'stable'], k.skip),
+         k.bake DESC NULLS LAST, r.created_at DESC, r.name DESC
 LIMIT $3::integer
 
 -- Live gateways of a service, and which of them have not applied its newest route.

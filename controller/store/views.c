@@ -115,7 +115,7 @@ enum status views_rollback(struct db *db, const char *service, const char *left,
     db_text(&params, rollout);
     enum status status = db_run(db, &sql_view_rollback, &params, &rows, fault);
     if (status == STATUS_OK && db_rows_count(rows) == 0)
-        status = fault_set(fault, STATUS_INTERNAL, "Service %s has no route after its rollback", service);
+        status = fault_set(fault, STATUS_INTERNAL, "Service %s is gone after its rollback", service);
     else if (status == STATUS_OK)
         text_puts(out, db_get_text(rows, 0, 0));
     db_rows_free(rows);

@@ -101,12 +101,16 @@ SELECT coalesce((SELECT json_build_object('frozen', true, 'reason', f.reason, 's
                  FROM freezes f WHERE f.lifted_at IS NULL),
                 json_build_object('frozen', false, 'reason', NULL, 'since', NULL, 'by', NULL))::text
 
--- What a rollback came to: the present route of a service.
+-- What a rollback came to: the present route of a service, if it has any. No rollout is live then, so that a canary in it
+-- is a first release that has everything.
 -- :name view_rollback
-SELECT json_build_object('service', r.service, 'stable', r.stable, 'left', nullif($2::text, ''),
-                         'rollout', nullif($3::text, ''),
-                         'route', json_build_object('epoch', r.epoch, 'weight', r.canary_weight,
-                                                    'written_at', serin_text(r.written_at),
-                                                    'applied_at', serin_text(s.applied_at)))::text
-FROM route_state s JOIN routes r ON r.service = s.service AND r.epoch = s.epoch
-WHERE s.service = $1
+SELECT json_build_object('service', n.name, 'stable', coalesce(r.stable, r.canary),
+                         'baked', newest_bake(n.name, coalesce(r.stable, r.canary)) IS NOT NULL,
+                         'left', nullif($2::text, ''), 'rollout', nullif($3::text, ''),
+                         'route', CASE WHEN r.epoch IS NOT NULL THEN
+                             json_build_object('epoch', r.epoch, 'weight', r.canary_weight,
+                                               'written_at', serin_text(r.written_at),
+                                               'applied_at', serin_text(s.applied_at)) END)::text
+FROM services n LEFT JOIN route_state s ON s.service = n.name
+     LEFT JOIN routes r ON r.service = s.service AND r.epoch = s.epoch
+WHERE n.name = $1

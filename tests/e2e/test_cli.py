@@ -268,6 +268,22 @@ def test_a_rollout_from_start_to_rollback(run, client):
     assert "all traffic goes to v3" in run(*command.split(), "--reason", "as it says").stdout
     refused = run("rollback", "hand", "--to", "nothing-like-it", code=1)
     assert "What to do now" in refused.stderr
+    assert "was never proven" in run("rollback", "hand", "--to", "v2", code=1).stderr
+    unproven = run("rollback", "hand", "--to", "v2", "-r", "it must be").stdout
+    assert "all traffic goes to v2; left v3\n" in unproven and "\nv2 was never proven" in unproven, unproven
+    assert "all traffic goes to v2; it did so before" in run("rollback", "hand", "--to", "v2").stdout
+
+
+def test_rollback_of_a_rollout_without_traffic_says_what_stays(run, client):
+    prepared(client, "early")
+    run("rollout", "start", "early", "v2", "--allow-no-gateway")
+    run("rollout", "pause", "early")
+    if client.get(f"/v1/rollouts/{client.get('/v1/services/early')['live_rollout']}")["weight"] == 0:
+        said = run("rollback", "early").stdout
+        assert re.match(r"early: all traffic stays at v1; ended ro_\w+\n", said) and "it did so before" not in said, said
+        assert "To leave this release: serin rollback early" in said
+    else:
+        assert "all traffic goes to v1; left v2" in run("rollback", "early").stdout
 
 
 def test_freeze_routes_events_gateways(run, client, world):

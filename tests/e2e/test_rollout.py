@@ -309,7 +309,7 @@ def test_service_rollback_goes_back_release_by_release(world):
     assert client.get(f"/v1/rollouts/{rollout}")["phase"] == "rolled_back"
 
 
-def test_rollback_passes_a_rollout_that_does_not_serve_and_releases_that_were_left(world):
+def test_rollback_ends_a_rollout_that_does_not_serve_and_passes_releases_that_were_left(world):
     client = world.client()
     service(client, "further", releases=("v1", "v2", "v3", "v4"))
     first_release(client, "further")
@@ -323,15 +323,19 @@ def test_rollback_passes_a_rollout_that_does_not_serve_and_releases_that_were_le
     # v2 was left by on-call: the rollback target is v1
     assert client.post("/v1/services/further/rollback")["stable"] == "v1"
     promote("v2")  # baked anew: good again
-    client.post("/v1/freeze", {"reason": "test"})
-    client.delete("/v1/freeze")
     pending = start(client, "further", "v4", allow_no_gateway=True)
     client.post(f"/v1/rollouts/{pending}/pause")
-    if client.get(f"/v1/rollouts/{pending}")["weight"] == 0:
-        # nothing of v4 serves: the rollback must leave v2
-        result = client.post("/v1/services/further/rollback")
-        assert result["stable"] == "v1" and result["left"] == "v2" and result["rollout"] == pending
-    assert client.get(f"/v1/services/further")["live_rollout"] in (None, pending)
+    served = client.get(f"/v1/rollouts/{pending}")["weight"] > 0
+    # whether v4 serves already or not: v2, healthy, stays
+    result = client.post("/v1/services/further/rollback")
+    assert (result["stable"], result["left"], result["rollout"]) == ("v2", "v4" if served else None, pending)
+    assert result["baked"] and client.get("/v1/services/further")["live_rollout"] is None
+    with pytest.raises(serin.Problem) as unproven:
+        client.post("/v1/services/further/rollback", {"to": "v4"})
+    assert unproven.value.status == 409 and "never proven" in unproven.value.body["detail"]
+    result = client.post("/v1/services/further/rollback", {"to": "v4", "reason": "users ask for it"})
+    assert (result["stable"], result["left"], result["baked"]) == ("v4", "v2", False)
+    assert client.post("/v1/services/further/rollback")["stable"] == "v2"
 
 
 def test_start_to_finish_takes_no_step_without_data(world):

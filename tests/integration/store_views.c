@@ -283,8 +283,8 @@ Test(store_views, routes_gateways_freeze)
     cr_assert_not_null(strstr(text_get(&out), "\"frozen\" : true, \"reason\" : \"holidays\""));
     text_clear(&out);
     cr_assert_eq(views_rollback(database.db, "chat", "two", "", &out, &fault), STATUS_OK);
-    cr_assert_not_null(
-        strstr(text_get(&out), "\"stable\" : \"one\", \"left\" : \"two\", \"rollout\" : null"));
+    cr_assert_not_null(strstr(
+        text_get(&out), "\"stable\" : \"one\", \"baked\" : false, \"left\" : \"two\", \"rollout\" : null"));
     text_free(&out);
 }
 
