@@ -1,6 +1,7 @@
 /* The explanation of a rollout as a page. */
 #include "cli/explain.h"
 
+#include "base/clock.h"
 #include "cli/cli.h"
 #include "cli/pick.h"
 #include "cli/table.h"
@@ -75,9 +76,12 @@ void explain_muted(struct json_object *rollout, struct text *out)
     char until[OUTPUT_MAX];
     for (size_t i = 0; i < pick_length(rollout, "muted"); i++) {
         struct json_object *mute = pick_nth(rollout, "muted", i);
-        text_puts(out, "Muted: ");
+        struct wall_time end;
+        bool ended = clock_parse(pick_text(mute, "until"), &end) && end.us <= clock_wall().us;
+        text_puts(out, ended ? "No longer muted: " : "Muted: ");
         output_clean(out, pick_text(mute, "sli"), false);
-        text_printf(out, ", ends %s, by ", output_since(pick_text(mute, "until"), until));
+        text_printf(out, ", %s %s, by ", ended ? "ended" : "ends",
+                    output_since(pick_text(mute, "until"), until));
         output_clean(out, pick_text(mute, "by"), false);
         text_puts(out, ": ");
         output_clean(out, pick_text(mute, "reason"), false);
@@ -279,19 +283,40 @@ static void put_frozen(struct json_object *explanation, bool colors, struct text
     }
 }
 
+/* A guardrail has failed and is not muted: nothing advances, whatever its action. */
+static bool some_fail(struct json_object *explanation)
+{
+    for (size_t i = 0; i < pick_length(explanation, "guardrails"); i++) {
+        struct json_object *guardrail = pick_nth(explanation, "guardrails", i);
+        if (strcmp(pick_text(guardrail, "verdict"), "fail") == 0 && !pick_bool(guardrail, "muted")) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void put_judgement(struct json_object *explanation, bool colors, struct text *out)
 {
     struct json_object *judgement = pick(explanation, "judgement");
     const char *action = pick_text(judgement, "action");
+    bool goes_on = strcmp(action, "continue") == 0;
     if (judgement == NULL) {
         return;
     }
     text_puts(out, "\nThe evidence says: ");
-    output_paint(out, colors,
-                 strcmp(action, "continue") == 0 ? PAINT_GREEN
-                 : strcmp(action, "hold") == 0   ? PAINT_YELLOW
-                                                 : PAINT_RED,
-                 strcmp(action, "return") == 0 ? "go back to stable" : action);
+    if (goes_on && pick_has(judgement, "unmuted")) {
+        output_paint(out, colors, PAINT_RED, "only a mute holds back what it says");
+    } else if (goes_on && some_fail(explanation)) {
+        output_paint(out, colors, PAINT_RED, "a guardrail has failed");
+    } else if (goes_on && pick_integer(pick(explanation, "data"), "blind_s") > 0) {
+        output_paint(out, colors, PAINT_YELLOW, "nothing now");
+    } else {
+        output_paint(out, colors,
+                     goes_on                       ? PAINT_GREEN
+                     : strcmp(action, "hold") == 0 ? PAINT_YELLOW
+                                                   : PAINT_RED,
+                     strcmp(action, "return") == 0 ? "go back to stable" : action);
+    }
     text_putc(out, '\n');
     if (pick_text(judgement, "says")[0] != '\0') {
         output_wrap(out, pick_text(judgement, "says"), 2, WRAP);
@@ -303,6 +328,7 @@ void explain_page(struct json_object *explanation, bool colors, struct text *out
     headline(explanation, colors, out);
     why(explanation, colors, out);
     put_frozen(explanation, colors, out);
+    explain_muted(explanation, out);
     if (pick_length(explanation, "guardrails") > 0) {
         text_puts(out, "\nSince the start\n");
         put_counts(explanation, "total", colors, out);

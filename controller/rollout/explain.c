@@ -124,15 +124,21 @@ static struct json_object *data_object(const struct rollout_state *state, const 
     return object;
 }
 
-static struct json_object *judgement_object(const struct judgement *judgement)
+static struct json_object *judgement_object(const struct rollout_state *state,
+                                            const struct judgement *judgement,
+                                            const struct explain_against *against)
 {
     struct json_object *object = json_object_new_object();
-    char says[400];
+    char says[SAYS_MAX];
     if (object == NULL)
         return NULL;
-    explain_judgement_words(judgement, says, sizeof says);
+    if (judgement->action != JUDGE_CONTINUE || !explain_against_words(state, against, says, sizeof says))
+        explain_judgement_words(judgement, says, sizeof says);
     explain_put_text(object, "action", judgement_action_name(judgement->action));
     explain_put_text(object, "reason", judgement_reason_name(judgement->reason));
+    explain_put_text(
+        object, "unmuted",
+        against->unmuted.action != JUDGE_CONTINUE ? judgement_action_name(against->unmuted.action) : "");
     explain_put_text(object, "says", says);
     return object;
 }
@@ -237,12 +243,14 @@ static enum status build(struct db *db, struct rollout_state *state, enum verdic
     for (int i = 0; i < SLI_COUNT; i++)
         verdicts[i] = verdicts[i] == VERDICT_COUNT ? VERDICT_INCONCLUSIVE : verdicts[i];
     state_snapshot(state, 0, &snapshot);
-    explain_next_step(state, &snapshot, &source, next_step, sizeof next_step);
+    struct explain_against against = explain_against(state, &snapshot);
+    explain_next_step(state, &snapshot, &against, &source, next_step, sizeof next_step);
     put_place(state, out);
     explain_put_text(out, "next_step", next_step);
     explain_put(out, "data", data_object(state, &source));
     explain_put(out, "watch", watch_object(state));
-    explain_put(out, "judgement", judgement_object(&judgement));
+    explain_put(out, "judgement", judgement_object(state, &judgement, &against));
+    explain_put(out, "muted", explain_mutes(state));
     put_guardrails(state, verdicts, &source, out);
     explain_put(out, "needs", explain_needs(state, &snapshot, verdicts, &eta, unknown, sizeof unknown));
     explain_put(out, "eta_s", seconds_or_null(eta));

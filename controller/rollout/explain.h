@@ -22,6 +22,26 @@ struct json_object *explain_split(const struct rollout_state *state);
    nothing was counted. */
 double explain_counted_s(const struct rollout_state *state, enum sli sli);
 
+/* --- what is proven and not acted upon (explain_against.c) ------------------------------------------ */
+struct explain_against {
+    uint32_t failed;          /* guardrails (1 << sli) that have failed and are not muted */
+    uint32_t muted;           /* muted ones that would act now */
+    enum sli lead;            /* of the muted, the one that is told of; only with muted != 0 */
+    struct wall_time until;   /* when its mute ends */
+    struct judgement unmuted; /* what would be judged without mutes of guardrails, where it differs; else
+                                 CONTINUE */
+    int64_t blind_s;          /* how long data have been missing; -1 = they are not */
+};
+struct explain_against explain_against(const struct rollout_state *state, const struct snapshot *snapshot);
+/* What to say instead of "nothing speaks against the canary"; false: nothing of it stands. */
+bool explain_against_words(const struct rollout_state *state, const struct explain_against *against,
+                           char *out, size_t size);
+/* What comes when the mute ends, and what to do about it; false: nothing comes. */
+bool explain_mute_ends(const struct rollout_state *state, const struct explain_against *against, char *out,
+                       size_t size);
+/* The mutes that last, as the rollout has them. */
+struct json_object *explain_mutes(const struct rollout_state *state);
+
 /* `source`: why the metrics source fails now, with an empty detail while it does not. */
 /* --- sentences (explain_words.c) ------------------------------------------------------------------- */
 void explain_judgement_words(const struct judgement *judgement, char *out, size_t size);
@@ -33,7 +53,8 @@ void explain_quality_words(const struct rollout_state *state, char *out, size_t 
 void explain_watch_words(const struct rollout_state *state, bool *compares, char *out, size_t size);
 /* What to do now. */
 void explain_next_step(const struct rollout_state *state, const struct snapshot *snapshot,
-                       const struct fault *source, char *out, size_t size);
+                       const struct explain_against *against, const struct fault *source, char *out,
+                       size_t size);
 
 /* --- what is still needed (explain_needs.c) --------------------------------------------------------- */
 bool explain_proof_missing(const struct rollout_state *state, enum sli sli);

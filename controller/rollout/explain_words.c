@@ -200,8 +200,10 @@ static const char *by_phase(enum phase phase)
 }
 
 void explain_next_step(const struct rollout_state *state, const struct snapshot *snapshot,
-                       const struct fault *source, char *out, size_t size)
+                       const struct explain_against *against, const struct fault *source, char *out,
+                       size_t size)
 {
+    char mute[600];
     const struct rule *rule = rules_find(state->row.rule);
     struct reason_context context = {.state = state, .snapshot = snapshot};
     const char *text = rule != NULL ? rule->next_step : NULL;
@@ -211,12 +213,18 @@ void explain_next_step(const struct rollout_state *state, const struct snapshot 
     for (size_t i = 0; text == NULL && i < sizeof nexts / sizeof nexts[0]; i++)
         if (strcmp(nexts[i].rule, state->row.rule) == 0)
             text = nexts[i].text;
+    bool ends = explain_mute_ends(state, against, mute, sizeof mute);
     if (source->next_step[0] != '\0' && phase_live(state->row.phase))
         snprintf(out, size, "%s", source->next_step);
+    else if (text == NULL && ends)
+        out[0] = '\0';
     else
         reason_fill(text != NULL ? text : by_phase(state->row.phase), &context, out, size);
     /* who reads an explanation is there already */
     char *pointer = strstr(out, "; 'serin explain'");
     if (pointer != NULL)
         snprintf(pointer, size - (size_t)(pointer - out), ".");
+    size_t used = strlen(out);
+    if (ends && used < size)
+        snprintf(out + used, size - used, "%s%s", used > 0 ? " " : "", mute);
 }

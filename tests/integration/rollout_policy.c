@@ -55,6 +55,19 @@ static void run(const char *id, int from, int to, int canary, int bad)
     }
 }
 
+static void mute(const char *id, const char *until)
+{
+    char result[ID_MAX];
+    struct fault fault = {0};
+    struct rollout_command command = {
+        .verb = VERB_MUTE, .muted = SLI_REFUSAL, .until = until, .reason = "the judge is broken"};
+    db_deadline(world.db, clock_mono_after_ms(clock_mono(), 10000));
+    cr_assert_eq(db_begin(world.db, &fault), STATUS_OK);
+    cr_assert_eq(rollout_command(world.db, id, &command, "tester", result, &fault), STATUS_OK, "%s",
+                 fault.detail);
+    cr_assert_eq(db_commit(world.db, &fault), STATUS_OK);
+}
+
 Test(rollout_policy, action_pause_pauses_once_and_blames_nobody, .fini = close_world)
 {
     open_with(",\"action\":\"pause\"", "");
@@ -81,19 +94,85 @@ Test(rollout_policy, action_notify_says_so_once_and_goes_on, .fini = close_world
 Test(rollout_policy, a_mute_stops_the_guardrail_while_it_lasts, .fini = close_world)
 {
     open_with("", "");
-    char *id = begin("v2"), result[ID_MAX];
-    struct fault fault = {0};
-    struct rollout_command mute = {
-        .verb = VERB_MUTE, .muted = SLI_REFUSAL, .until = "30s", .reason = "the judge is broken"};
-    db_deadline(world.db, clock_mono_after_ms(clock_mono(), 10000));
-    cr_assert_eq(db_begin(world.db, &fault), STATUS_OK);
-    cr_assert_eq(rollout_command(world.db, id, &mute, "tester", result, &fault), STATUS_OK, "%s",
-                 fault.detail);
-    cr_assert_eq(db_commit(world.db, &fault), STATUS_OK);
+    char *id = begin("v2");
+    mute(id, "30s");
     run(id, 2, 25, 5, 3);
     cr_expect_str_eq(field(id, "phase"), "progressing", "muted until second 31");
     run(id, 25, 45, 5, 3);
     cr_expect_str_eq(field(id, "phase"), "rolled_back", "what was gathered is not forgotten");
+    free(id);
+}
+
+/* The explanation's JSON, in a static buffer. */
+static const char *explained(const char *id)
+{
+    static char copy[1 << 16];
+    struct text out;
+    struct fault fault = {0};
+    text_init(&out, 1 << 20);
+    db_deadline(world.db, clock_mono_after_ms(clock_mono(), 10000));
+    cr_assert_eq(db_begin(world.db, &fault), STATUS_OK);
+    cr_assert_eq(rollout_explain(world.db, id, &out, &fault), STATUS_OK, "%s", fault.detail);
+    cr_assert_eq(db_commit(world.db, &fault), STATUS_OK);
+    snprintf(copy, sizeof copy, "%s", text_get(&out));
+    text_free(&out);
+    return copy;
+}
+
+#define SAYS(id, part)       cr_expect_not_null(strstr(explained(id), part), "no \"%s\" in %s", part, explained(id))
+#define NEVER_SAYS(id, part) cr_expect_null(strstr(explained(id), part), "\"%s\" in %s", part, explained(id))
+
+Test(rollout_policy, explain_says_what_is_proven_where_the_action_is_to_notify, .fini = close_world)
+{
+    open_with(",\"action\":\"notify\"", "");
+    char *id = begin("v2");
+    run(id, 2, 5, 5, 0);
+    SAYS(id, "Nothing speaks against the canary.");
+    run(id, 5, 40, 5, 3);
+    cr_expect_str_eq(field(id, "rule"), "hold.failed");
+    SAYS(id, "Proven against the canary: the guardrail refusal has failed (refusal: canary 105 of 190");
+    SAYS(id, "nothing advances until a person acts");
+    NEVER_SAYS(id, "Nothing speaks against");
+    free(id);
+}
+
+Test(rollout_policy, explain_says_what_comes_when_a_mute_ends, .fini = close_world)
+{
+    open_with("", "");
+    char *id = begin("v2");
+    mute(id, "60s");
+    run(id, 2, 5, 5, 0);
+    SAYS(id, "goes on by itself");
+    SAYS(id, "\"muted\":[{");
+    SAYS(id, "\"unmuted\":null");
+    run(id, 5, 40, 5, 3);
+    cr_expect_str_eq(field(id, "phase"), "progressing");
+    SAYS(id, "\"unmuted\":\"rollback\"");
+    SAYS(id, "The canary is proven worse than stable in refusal");
+    SAYS(id, "But refusal is muted until ");
+    SAYS(id, "then it is rolled back");
+    NEVER_SAYS(id, "Nothing speaks against");
+    NEVER_SAYS(id, "goes on by itself");
+    cr_expect_str_eq(field(id, "phase"), "progressing", "looking latches nothing");
+    run(id, 40, 70, 5, 3);
+    cr_expect_str_eq(field(id, "rule"), "evidence.worse", "and so it is");
+    SAYS(id, "\"muted\":[]");
+    free(id);
+}
+
+Test(rollout_policy, explain_says_that_nothing_is_known_without_data, .fini = close_world)
+{
+    open_with("", "");
+    char *id = begin("v2");
+    run(id, 2, 10, 5, 0);
+    for (int second = 10; second < 85; second += 5) {
+        world_at(&world, second);
+        world_sql(&world, "UPDATE gateways SET heard_at = serin_now()");
+        world_tick(&world, id);
+    }
+    cr_expect_str_eq(field(id, "rule"), "hold.blind");
+    SAYS(id, "Nothing is known of the canary now: a guardrail has had no data for ");
+    NEVER_SAYS(id, "Nothing speaks against");
     free(id);
 }
 
