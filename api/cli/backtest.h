@@ -3,6 +3,7 @@
      backtest_traffic.c    who comes when, which release answers, and what comes of it
      backtest_run.c        one rollout, decided by decision/offline
      backtest_summary.c    many rollouts together
+     backtest_open.c       what lets those that did not end go on
      backtest_report.c     for people; backtest_json.c for programs; backtest.c the command */
 #pragma once
 
@@ -108,7 +109,7 @@ struct backtest_result {
     uint64_t seed;
     enum phase phase;
     const struct rule *rule; /* of the newest decision with something to say */
-    enum sli lead;           /* the guardrail that decided; SLI_COUNT = none did */
+    enum sli lead;           /* the guardrail that decided, or for which it is held; SLI_COUNT = none */
     int32_t step, weight;
     bool unproven;
     double at_s;   /* when it ended, or was paused; else when looking ended */
@@ -215,6 +216,12 @@ void backtest_errors(const struct backtest *backtest, bool colors, struct text *
 /* What the outcome means, and hints of what to try next: paragraphs appended to `out`. */
 void backtest_meaning(const struct backtest *backtest, struct text *out);
 void backtest_advice(const struct backtest *backtest, struct text *out);
+/* One hint as a point of a list, wrapped. */
+void backtest_advise(struct text *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The hints for rollouts that did not end, by the rule in which they stand (backtest_open.c). Returns how
+ * many.
+ */
+size_t backtest_advise_open(const struct backtest *backtest, struct text *out);
 
 int backtest_report(struct cli *cli, const struct backtest *backtest);
 /* With --json; every result has its decisions. */

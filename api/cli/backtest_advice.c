@@ -25,8 +25,7 @@ __attribute__((format(printf, 2, 3))) static void say(struct text *out, const ch
     }
 }
 
-/* The same as a point of a list. */
-__attribute__((format(printf, 2, 3))) static void advise(struct text *out, const char *format, ...)
+void backtest_advise(struct text *out, const char *format, ...)
 {
     char line[SAY_MAX];
     struct text wrapped;
@@ -191,7 +190,7 @@ static size_t advise_lint(const struct backtest *backtest, struct text *out)
     size_t count = lint(backtest, found), shown = 0;
     for (size_t i = 0; i < count && shown < FINDINGS_SHOWN; i++) {
         if (found[i].level == LEVEL_WARNING) {
-            advise(out, "%s: %s", found[i].text, found[i].mend);
+            backtest_advise(out, "%s: %s", found[i].text, found[i].mend);
             shown++;
         }
     }
@@ -210,7 +209,7 @@ static size_t advise_ceilings(const struct backtest_setup *setup, struct text *o
             continue;
         }
         char now[OUTPUT_MAX], ceiling[OUTPUT_MAX];
-        advise(
+        backtest_advise(
             out,
             "stable itself has %s of %s, against a ceiling of %s: choose an objective and a ceiling that a "
             "normal bad hour keeps (ceiling %.3g or more), or roll out the release that mends it with --fix.",
@@ -219,49 +218,6 @@ static size_t advise_ceilings(const struct backtest_setup *setup, struct text *o
         said++;
     }
     return said;
-}
-
-/* The guardrail with the least proof in the shown rollout. */
-static enum sli slowest(const struct backtest *backtest)
-{
-    enum sli least = SLI_COUNT;
-    for (int i = 0; i < SLI_COUNT; i++) {
-        if (backtest->setup.spec.policy.guardrail[i].used &&
-            (least == SLI_COUNT || backtest->shown.sli[i].proof < backtest->shown.sli[least].proof)) {
-            least = (enum sli)i;
-        }
-    }
-    return least;
-}
-
-static size_t advise_pace(const struct backtest *backtest, struct text *out)
-{
-    const struct backtest_summary *summary = &backtest->summary;
-    const struct backtest_setup *setup = &backtest->setup;
-    enum sli sli = slowest(backtest);
-    int32_t step = backtest->shown.step;
-    if (summary->completed + summary->rolled_back == summary->seeds || sli == SLI_COUNT || step < 1) {
-        return 0;
-    }
-    double needed =
-        spec_requests_needed(&setup->slos, &setup->spec.policy, &setup->plan, (size_t)step - 1, sli);
-    int32_t weight = plan_weight(&setup->plan, &setup->spec.policy, (size_t)step - 1);
-    double a_second = setup->traffic.rps * weight / WEIGHT_FULL;
-    char share[OUTPUT_MAX], time[CLOCK_TEXT_MAX] = "", count[OUTPUT_MAX] = "without end";
-    if (isfinite(needed)) {
-        output_count((int64_t)ceil(needed), count); /* as 'serin lint' counts them */
-        clock_format_human((int64_t)(needed / a_second) * 1000, time);
-    }
-    advise(
-        out,
-        "%zu of %zu rollouts did not end. Step %d (%s) lacked proof for %s: a canary that is half as bad "
-        "as "
-        "its objective allows needs about %s requests%s%s. More weight in this step, a wider margin for %s, "
-        "or "
-        "'pace: time' would let it go on; a longer look (--until) shows whether it does so by itself.",
-        summary->seeds - summary->completed - summary->rolled_back, summary->seeds, (int)step,
-        output_weight(weight, share), sli_name(sli), count, time[0] != '\0' ? ", " : "", time, sli_name(sli));
-    return 1;
 }
 
 static size_t advise_speed(const struct backtest *backtest, struct text *out)
@@ -275,7 +231,7 @@ static size_t advise_speed(const struct backtest *backtest, struct text *out)
     double waits = (double)(maturity + setup->settle_s);
     size_t said = 0;
     if (waits > group->at_s.median / 4 && maturity > 2) {
-        advise(
+        backtest_advise(
             out,
             "%.0f s of the %.0f s until the decision are the maturity of %s (%lld s) and the settling of "
             "reports "
@@ -288,10 +244,11 @@ static size_t advise_speed(const struct backtest *backtest, struct text *out)
     }
     if (waits > group->at_s.median / 4 && setup->plan.step[0].weight > 100 && group->harm.median >= 5) {
         char weight[OUTPUT_MAX];
-        advise(out,
-               "a first step lighter than %s hurts fewer users while the first counts mature; the number of "
-               "canary requests that the evidence itself needs stays about the same.",
-               output_weight(setup->plan.step[0].weight, weight));
+        backtest_advise(
+            out,
+            "a first step lighter than %s hurts fewer users while the first counts mature; the number of "
+            "canary requests that the evidence itself needs stays about the same.",
+            output_weight(setup->plan.step[0].weight, weight));
         said++;
     }
     return said;
@@ -329,7 +286,7 @@ static size_t advise_steps(const struct backtest *backtest, struct text *out)
         return 0;
     }
     char weight[OUTPUT_MAX], time[CLOCK_TEXT_MAX], all[CLOCK_TEXT_MAX];
-    advise(
+    backtest_advise(
         out,
         "step %d at %s took %s of the %s, most of it waiting for proof. Proof comes with weight x (1 - "
         "weight) x "
@@ -355,11 +312,12 @@ static size_t advise_bake(const struct backtest *backtest, struct text *out)
     if (2 * unproven <= summary->completed || setup->spec.policy.pace == PACE_TIME) {
         return 0;
     }
-    advise(out,
-           "in %zu of the %zu that completed, the bake ended by its time, unproven: the %s of the requests "
-           "that stable "
-           "keeps are little to compare with. A larger holdback or a longer bake would prove it.",
-           unproven, summary->completed, output_weight(setup->spec.policy.holdback, rest));
+    backtest_advise(
+        out,
+        "in %zu of the %zu that completed, the bake ended by its time, unproven: the %s of the requests "
+        "that stable "
+        "keeps are little to compare with. A larger holdback or a longer bake would prove it.",
+        unproven, summary->completed, output_weight(setup->spec.policy.holdback, rest));
     return 1;
 }
 
@@ -371,18 +329,19 @@ static size_t advise_data(const struct backtest *backtest, struct text *out)
     if (traffic->as_recorded || traffic->in_order || backtest->summary.canary.median < (double)least) {
         return 0;
     }
-    advise(out,
-           "the outcomes are drawn with replacement from %zu recorded ones: the runs differ by chance alone, "
-           "and "
-           "nothing rarer than 1 in %zu is in them. Record more for a surer answer.",
-           least, least);
+    backtest_advise(
+        out,
+        "the outcomes are drawn with replacement from %zu recorded ones: the runs differ by chance alone, "
+        "and "
+        "nothing rarer than 1 in %zu is in them. Record more for a surer answer.",
+        least, least);
     return 1;
 }
 
 void backtest_advice(const struct backtest *backtest, struct text *out)
 {
     size_t said = advise_ceilings(&backtest->setup, out);
-    said += advise_pace(backtest, out);
+    said += backtest_advise_open(backtest, out);
     said += advise_speed(backtest, out);
     said += advise_steps(backtest, out);
     said += advise_bake(backtest, out);
@@ -390,13 +349,15 @@ void backtest_advice(const struct backtest *backtest, struct text *out)
     said += advise_data(backtest, out);
     const struct backtest_traffic *traffic = &backtest->setup.traffic;
     if (said == 0 && backtest->summary.rolled_back == backtest->summary.seeds) {
-        advise(out,
-               "nothing stands out. Whether the policy leaves a healthy release alone is said by stable "
-               "against itself: --stable %.100s --canary %.100s.",
-               traffic->stable.name, traffic->stable.name);
+        backtest_advise(
+            out,
+            "nothing stands out. Whether the policy leaves a healthy release alone is said by stable "
+            "against itself: --stable %.100s --canary %.100s.",
+            traffic->stable.name, traffic->stable.name);
     } else if (said == 0) {
-        advise(out,
-               "nothing stands out. Try the same policy on a canary that is known to be bad, and on stable "
-               "against itself (--stable and --canary with one name), before you rely on it.");
+        backtest_advise(
+            out,
+            "nothing stands out. Try the same policy on a canary that is known to be bad, and on stable "
+            "against itself (--stable and --canary with one name), before you rely on it.");
     }
 }

@@ -199,7 +199,8 @@ static void finish(struct run *run, int64_t now_s)
     out->unproven = course->unproven;
     out->seen_s = (double)now_s;
     out->at_s = stopped ? (double)(course->phase_since_us - course->created_us) / 1e6 : (double)now_s;
-    if (out->phase != PHASE_ROLLED_BACK) {
+    if (out->phase != PHASE_ROLLED_BACK &&
+        (out->rule == NULL || strstr(out->rule->sentence, "{lead}") == NULL)) {
         out->lead = SLI_COUNT;
     }
     change_rule(run, out->rule, (double)now_s);

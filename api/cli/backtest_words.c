@@ -81,7 +81,16 @@ static void place(const char *name, const struct backtest_setup *setup, const st
         slis(snapshot->notices, out, size);
     } else if (strcmp(name, "failed") == 0) {
         slis(snapshot->failed, out, size);
-    } else if (strcmp(name, "evidence") != 0 && !place_number(name, setup, snapshot, out) &&
+    } else if (strcmp(name, "burning") == 0) {
+        slis(snapshot->burning, out, size);
+    } else if (strcmp(name, "burn_alarms") == 0) {
+        slis(snapshot->burn_alarms, out, size);
+    } else if (strcmp(name, "burn_notices") == 0) {
+        slis(snapshot->burn_notices, out, size);
+    } else if (strcmp(name, "share") == 0) {
+        snprintf(out, size, "another share");
+    } else if (strcmp(name, "evidence") != 0 && strcmp(name, "coverage") != 0 &&
+               strcmp(name, "source") != 0 && !place_number(name, setup, snapshot, out) &&
                !place_duration(name, snapshot, out)) {
         snprintf(out, size, "{%s}", name);
     }

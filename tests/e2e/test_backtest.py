@@ -119,6 +119,32 @@ def test_arrivals_of_years_are_looked_at_for_a_day(tmp_path):
         assert {r["rule"] for r in whole["results"]} == {"step.deadline"}
 
 
+def test_who_is_held_is_told_what_holds(tmp_path):
+    rows = "".join(f"v1,{int(i % 5 == 0)}\n" for i in range(1000))
+    outcomes = write(tmp_path, "o.csv", "release,refusal\n" + rows)
+    report = run("--outcomes", outcomes, "--policy", POLICY, "--stable", "v1", "--canary", "v1", "--rps", "20", "--seeds", "3",
+                 "--until", "4m").stdout
+    assert "not ended  hold.shared  refusal " in report, report
+    said = " ".join(report.split("What to try next")[1].split())
+    assert "3 of 3 rollouts did not end, and stand in hold.shared: stable itself is above its ceiling in refusal" in said
+    assert "shared_hold (5 min)" in said and "lacked proof" not in said, said
+
+
+def test_who_lacks_proof_is_told_what_would_prove_it():
+    report = example("--rps", "20", "--seeds", "3", "--until", "100s", canary="v1").stdout
+    said = " ".join(report.split("What to try next")[1].split())
+    assert "of 3 rollouts did not end, and stand in step.proof: step 1 (5 %) lacked proof for " in said, said
+
+
+def test_a_spent_budget_is_told_as_one(tmp_path):
+    policy = write(tmp_path, "p.yaml", open(POLICY).read().replace("kind: Policy", "kind: Policy\nguardrails: "
+                   "{refusal: {budget_share: 0.0001, tolerance: 9, ceiling: null, margin_ratio: 90}, error: {ceiling: null}}\nburn: []"))
+    report = run("--outcomes", OUTCOMES, "--policy", policy, "--stable", "v1", "--canary", "v3", "--rps", "20", "--seeds", "3",
+                 "--until", "4m").stdout
+    said = " ".join(report.split("What to try next")[1].split())
+    assert "stand in hold.budget: the rollout has spent its share of the error budget in refusal" in said, report
+
+
 def test_an_objective_without_data_is_left_out_and_said(tmp_path):
     outcomes = write(tmp_path, "o.csv", "release,refusal\n" + "v1,0\nv2,0\n" * 50 + "v1,1\n")
     report = run("--outcomes", outcomes, "--policy", POLICY, "--stable", "v1", "--canary", "v2", "--rps", "20", "--seeds", "2").stdout
