@@ -299,17 +299,20 @@ static void gateway_row(struct table *table, struct json_object *item)
 {
     char text[OUTPUT_MAX];
     bool live = pick_bool(item, "live"), behind = pick_bool(item, "behind");
+    bool reports_only = pick_bool(item, "reports_only");
     table_cell(table, pick_text(item, "instance"));
     table_cell(table, pick_text(item, "service"));
     epoch_cell(table, item, "applied_epoch");
     epoch_cell(table, item, "current_epoch");
     table_cell_painted(table,
-                       !live    ? PAINT_RED
-                       : behind ? PAINT_YELLOW
-                                : PAINT_GREEN,
-                       !live    ? "silent"
-                       : behind ? "behind"
-                                : "current");
+                       reports_only ? PAINT_NONE
+                       : !live      ? PAINT_RED
+                       : behind     ? PAINT_YELLOW
+                                    : PAINT_GREEN,
+                       reports_only ? "reports only"
+                       : !live      ? "silent"
+                       : behind     ? "behind"
+                                    : "current");
     table_cell(table, output_since(pick_text(item, "heard_at"), text));
 }
 

@@ -79,19 +79,21 @@ FROM route_state s JOIN routes r ON r.service = s.service AND r.epoch = s.epoch
 WHERE ($1::text IS NULL OR s.service > $1::text)
 ORDER BY s.service LIMIT $2::integer
 
--- Gateways that have asked for routes (one that only reports was heard at no time). One that is behind and stays silent
--- counts as having applied the newest route at applied_by: see routes_unapplied. $2: lease on canary weight, seconds.
+-- One that is behind and stays silent counts as having applied the newest route at applied_by: see routes_unapplied. One
+-- that only reports (see observations_reported) has no route to apply. $2: lease on canary weight, seconds.
 -- :name view_gateways
 SELECT json_build_object('service', g.service, 'instance', g.instance, 'applied_epoch', g.applied_epoch,
-                         'current_epoch', s.epoch, 'behind', coalesce(g.applied_epoch, 0) < coalesce(s.epoch, 0),
+                         'current_epoch', s.epoch, 'behind', l.behind, 'reports_only', l.reports_only,
                          'heard_at', serin_text(greatest(g.heard_at, g.reported_at)),
                          'live', g.heard_at > serin_now() - interval '60 s',
-                         'applied_by', CASE WHEN coalesce(g.applied_epoch, 0) < coalesce(s.epoch, 0) AND g.heard_at IS NOT NULL
+                         'applied_by', CASE WHEN l.behind
                              THEN serin_text(g.heard_at + CASE WHEN r.canary IS NULL THEN make_interval(secs => $2::bigint)
                                                                ELSE interval '60 s' END) END)::text,
        g.service || '/' || g.instance
 FROM gateways g LEFT JOIN route_state s ON s.service = g.service
-     LEFT JOIN routes r ON r.service = s.service AND r.epoch = s.epoch
+     LEFT JOIN routes r ON r.service = s.service AND r.epoch = s.epoch,
+LATERAL (SELECT g.heard_at <= to_timestamp(0) AS reports_only,
+                g.heard_at > to_timestamp(0) AND coalesce(g.applied_epoch, 0) < coalesce(s.epoch, 0) AS behind) l
 WHERE ($1::text IS NULL OR g.service = $1::text)
   AND ($3::text IS NULL OR (g.service, g.instance) > (split_part($3, '/', 1), split_part($3, '/', 2)))
 ORDER BY g.service, g.instance LIMIT $4::integer

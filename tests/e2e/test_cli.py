@@ -376,6 +376,32 @@ def test_rollback_says_which_gateway_is_silent_and_until_when(run, client, world
     assert row["behind"] and row["applied_by"]
 
 
+def test_one_that_only_reports_is_no_gateway_to_wait_for(run, client, world):
+    prepared(client, "reported")
+    gateway = world.gateway("reported", {}, instance="gw-asks")
+    gateway.poll()
+    live(client, "reported")
+    world.gateway("reported", {}, instance="app-9").report({
+        "service": "reported", "outcomes": [{"release": "v1", "age_ms": 0}]})
+
+    def rows():
+        return {g["instance"]: g for g in client.get("/v1/gateways?service=reported")["items"]}
+    wait_for("both are heard", lambda: len(rows()) == 2, 20)
+    row = rows()["app-9"]
+    assert row["reports_only"] and not row["behind"] and not row["live"] and row["applied_by"] is None, row
+    assert not rows()["gw-asks"]["reports_only"] and rows()["gw-asks"]["behind"]
+    assert re.search(r"^app-9 +reported +- +\d+ +reports only ", run("gateways", "reported").stdout, re.M)
+    waited = run("rollback", "reported", "--wait", "--timeout", "3s", code=6).stderr
+    assert "Waiting for gw-asks" in waited and "app-9" not in waited, waited
+
+    def applied():
+        gateway.poll()  # takes it, and with the next acknowledges it
+        return [r["applied_at"] for r in client.get("/v1/routes?limit=200")["items"] if r["service"] == "reported"][0]
+    wait_for("applied, by those that ask", applied, 20)
+    world.gateway("reported", {}, instance="app-9").poll()
+    wait_for("it asks: it counts", lambda: rows()["app-9"]["live"] and not rows()["app-9"]["reports_only"], 20)
+
+
 def test_versions_releases_and_the_rest(run, client, tmp_path):
     prepared(client, "rest")
     file = tmp_path / "prompt.txt"
