@@ -1,5 +1,6 @@
 /* Services, releases and times of what OTLP sends. */
 #include "gateway/otlp_counts.h"
+#include "base/spelling.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -17,7 +18,8 @@ static void set_reason(struct otlp_counts *out, const char *format, va_list argu
 enum status otlp_reject(struct otlp_counts *out, const char *format, ...)
 {
     va_list arguments;
-    out->rejected++;
+    if (out->rejected++ == 0)
+        out->reason[0] = '\0'; /* what is not counted at all goes before what is in part */
     va_start(arguments, format);
     set_reason(out, format, arguments);
     va_end(arguments);
@@ -30,6 +32,31 @@ void otlp_warn(struct otlp_counts *out, const char *format, ...)
     va_start(arguments, format);
     set_reason(out, format, arguments);
     va_end(arguments);
+}
+
+void otlp_misjudged(const struct genai_misjudged *misjudged, char out[OTLP_MISJUDGED_MAX])
+{
+    const char *known[SLI_COUNT], *near;
+    for (int i = 0; i < SLI_COUNT; i++)
+        known[i] = sli_name((enum sli)i);
+    if (misjudged->why == GENAI_NO_BOOL)
+        snprintf(out, OTLP_MISJUDGED_MAX,
+                 "serin.sli.%s is no bool, and says nothing; set it to true or false", misjudged->name);
+    else if ((near = spelling_nearest(misjudged->name, known, SLI_COUNT)) != NULL)
+        snprintf(out, OTLP_MISJUDGED_MAX, "serin.sli.%s is no SLI; did you mean serin.sli.%s?",
+                 misjudged->name, near);
+    else
+        snprintf(out, OTLP_MISJUDGED_MAX, "serin.sli.%s is no SLI; deploy/handbook/policy.md lists them",
+                 misjudged->name);
+}
+
+void otlp_warn_misjudged(struct otlp_counts *out, const struct genai_facts *own)
+{
+    char text[OTLP_MISJUDGED_MAX];
+    if (own->misjudged.why == GENAI_ALL_JUDGE)
+        return;
+    otlp_misjudged(&own->misjudged, text);
+    otlp_warn(out, "%s", text);
 }
 
 double otlp_age_ms(const struct otlp_setting *setting, uint64_t time_ns, uint64_t at_least_ns)

@@ -84,6 +84,7 @@ static enum status take_span(void *context, const struct otlp_origin *origin, co
                            "a span has no start time, or it is older than a day by the clock of this server");
     struct outcome outcome = {.release = whom.release, .stratum = whom.stratum, .age_ms = (int64_t)age_ms};
     measure(span, &outcome);
+    otlp_warn_misjudged(out, &span->facts);
     return count_span(counting, &whom, &judged, &outcome);
 }
 

@@ -367,16 +367,31 @@ void genai_facts_begin(struct genai_facts *facts)
         .first_chunk_s = -1, .input_tokens = -1, .output_tokens = -1, .evaluation = -1, .score = NAN};
 }
 
+/* Names go to the sender's log and to ours, where anything may be in them. */
+static void misjudged(struct genai_misjudged *out, bool known, const char *name, size_t length)
+{
+    if (out->why != GENAI_ALL_JUDGE)
+        return;
+    out->why = known ? GENAI_NO_BOOL : GENAI_NO_SLI;
+    for (size_t i = 0; i < length && i < sizeof out->name - 1; i++) {
+        unsigned char c = (unsigned char)name[i];
+        out->name[i] = (char)(c < 0x80 && (isalnum(c) || strchr("_.-", c) != NULL) ? c : '?');
+    }
+}
+
 /* serin.sli.NAME: the sender has judged it itself. */
 static void take_sli(struct genai_facts *facts, const char *name, size_t length,
                      const struct genai_value *value)
 {
-    for (unsigned i = 0; i < SLI_COUNT && value->kind == GENAI_BOOL; i++) {
-        if (!is(name, length, sli_name((enum sli)i)))
-            continue;
-        facts->said |= 1u << i;
-        facts->said_bad = (facts->said_bad & ~(1u << i)) | (value->integer != 0 ? 1u << i : 0);
+    unsigned sli = 0;
+    while (sli < SLI_COUNT && !is(name, length, sli_name((enum sli)sli)))
+        sli++;
+    if (sli == SLI_COUNT || value->kind != GENAI_BOOL) {
+        misjudged(&facts->misjudged, sli < SLI_COUNT, name, length);
+        return;
     }
+    facts->said |= 1u << sli;
+    facts->said_bad = (facts->said_bad & ~(1u << sli)) | (value->integer != 0 ? 1u << sli : 0);
 }
 
 /* Each attribute of each span is asked this: so without going through the setting to its end. */

@@ -41,6 +41,14 @@ enum genai_end {
     GENAI_UNKNOWN    /* a word that is not in the table */
 };
 
+/* An attribute serin.sli.NAME that judges nothing. `name` is NAME, its beginning; what is in no name of an
+ * SLI is '?'. */
+enum { GENAI_MISJUDGED = 40 };
+struct genai_misjudged {
+    enum { GENAI_ALL_JUDGE, GENAI_NO_SLI, GENAI_NO_BOOL } why;
+    char name[GENAI_MISJUDGED];
+};
+
 enum genai_token { GENAI_TOKEN_OTHER, GENAI_TOKEN_INPUT, GENAI_TOKEN_OUTPUT };
 /* What the label of an evaluation says. */
 enum genai_label { GENAI_NO_LABEL, GENAI_LABEL_PASS, GENAI_LABEL_FAIL, GENAI_LABEL_UNKNOWN };
@@ -65,6 +73,7 @@ struct genai_facts {
     double first_chunk_s;                /* -1 = none */
     int64_t input_tokens, output_tokens; /* -1 = none */
     uint64_t said, said_bad;             /* bit of each SLI that serin.sli.* gives */
+    struct genai_misjudged misjudged;    /* the first of those that give none */
     /* of a point */
     enum genai_token token;
     /* of a log record */

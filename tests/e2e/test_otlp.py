@@ -214,6 +214,12 @@ def test_what_the_sender_has_judged_itself_wins(world, app):
              chat("stop", "openai", attributes={"serin.sli.refusal": False, "serin.sli.schema_invalid": True}, times=4))
     assert sli(world, name, "refusal") == (6, 2), "OpenAI's 'stop' is no proof that nothing was refused"
     assert sli(world, name, "schema_invalid") == (4, 4)
+    for attributes, said in (({"serin.sli.refusals": True}, "serin.sli.refusals is no SLI; did you mean serin.sli.refusal?"),
+                             ({"serin.sli.refusal": SECRET}, "serin.sli.refusal is no bool")):
+        answer = one.make(chat("stop", "openai", attributes=attributes))
+        assert said in "\n".join(answer["said"]) and SECRET not in str(answer["said"]), answer
+        assert said in open(world.daemon.log).read()
+    assert sli(world, name, "refusal") == (6, 2) and counted(world, name, "outcomes") == 11
 
 
 def test_without_a_token_the_sdk_hears_it(world, app):

@@ -126,6 +126,30 @@ Test(gateway_events, a_record_that_was_judged_counts_whatever_its_name)
                  1);
 }
 
+static void told(const char *rejected, const char *reason)
+{
+    struct reply reply = post();
+    gateway_expect(&reply, 200);
+    cr_assert_not_null(strstr(reply.body, reason), "%s", reply.body);
+    cr_assert_eq(strstr(reply.body, "rejectedLogRecords") != NULL, rejected[0] != '\0', "%s", reply.body);
+    cr_assert_not_null(strstr(reply.body, rejected), "%s", reply.body);
+    cr_assert_null(strstr(reply.body, "maybe"), "values stay out of it: %s", reply.body);
+}
+
+Test(gateway_events, a_judgement_that_says_nothing_is_told_to_the_sender)
+{
+    begin("v1"); /* the rest of it counts */
+    add("", "", TRUTH("serin.sli.tool_error", "true") "," TRUTH("serin.sli.refusals", "true"));
+    told("", "\"serin.sli.refusals is no SLI; did you mean serin.sli.refusal?\"");
+    expect("k[8]", 1);
+    begin("v1"); /* there is no rest, and that one counted is forgotten behind it */
+    add("", "", TRUTH("serin.sli.tool_error", "true") "," TRUTH("serin.sli.zzz", "true"));
+    add("", "", TEXT("serin.sli.refusal", "maybe"));
+    told("\"rejectedLogRecords\":\"1\"", "serin.sli.refusal is no bool");
+    expect("n[1]", 0);
+    expect("k[8]", 2);
+}
+
 Test(gateway_events, requests_count_once_by_their_span_or_by_their_event)
 {
     begin("v1");

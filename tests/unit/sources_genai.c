@@ -255,6 +255,32 @@ Test(sources_genai, what_the_sender_has_judged_wins)
     cr_assert_str_eq(judged(&facts), "ggg-gg--");
 }
 
+static void wrong(const char *key, bool as_text, int why, const char *name)
+{
+    struct genai_facts facts;
+    genai_facts_begin(&facts);
+    if (as_text)
+        take_text(&facts, key, "maybe");
+    else
+        take_bool(&facts, key, true);
+    cr_assert_eq((int)facts.misjudged.why, why, "%s", key);
+    cr_assert_str_eq(facts.misjudged.name, name);
+    take_bool(&facts, "serin.sli.other", true); /* the first is kept */
+    cr_assert(why == GENAI_ALL_JUDGE || strcmp(facts.misjudged.name, name) == 0);
+}
+
+Test(sources_genai, what_judges_nothing_is_kept_by_its_name_alone)
+{
+    wrong("serin.sli.refusal", false, GENAI_ALL_JUDGE, "");
+    wrong("serin.sli", false, GENAI_ALL_JUDGE, "");
+    wrong("serin.sli.refusals", false, GENAI_NO_SLI, "refusals");
+    wrong("serin.sli.refusals", true, GENAI_NO_SLI, "refusals");
+    wrong("serin.sli.refusal", true, GENAI_NO_BOOL, "refusal");
+    wrong("serin.sli.a\n\xff\"b", false, GENAI_NO_SLI, "a???b");
+    wrong("serin.sli.0123456789012345678901234567890123456789", false, GENAI_NO_SLI,
+          "012345678901234567890123456789012345678");
+}
+
 Test(sources_genai, only_requests_to_a_model_are_inference)
 {
     static const struct {
