@@ -63,7 +63,7 @@ static int complain(const struct fault *fault)
 static int run_migrate(const struct config *config)
 {
     struct db *db = NULL;
-    struct fault fault;
+    struct fault fault = {.status = STATUS_OK};
     int applied = 0;
     enum status status = db_open(config->database_url, DB_TIMEOUT_MS, &db, &fault);
     if (status == STATUS_OK) {
@@ -97,7 +97,7 @@ static int run_token_create(const struct config *config, int argc, char **argv)
     enum token_role role;
     char secret[TOKEN_SECRET_MAX];
     struct db *db = NULL;
-    struct fault fault;
+    struct fault fault = {.status = STATUS_OK};
     for (int i = 0; i + 1 < argc; i += 2) {
         if (strcmp(argv[i], "--name") == 0)
             name = argv[i + 1];
@@ -221,7 +221,7 @@ static void on_tick(uv_timer_t *timer)
 static void run_notify(void *argument)
 {
     struct serind *serind = argument;
-    struct fault fault;
+    struct fault fault = {.status = STATUS_OK};
     int sent = 0;
     if (notify_run_once(serind->pool, serind->notify, NOTIFY_BATCH, &sent, &fault) != STATUS_OK)
         log_event(LOG_WARN, "notify", "turn failed", "error", fault.detail, NULL);
@@ -396,7 +396,7 @@ static void stop_all(struct serind *serind)
 
 static int run_daemon(struct serind *serind)
 {
-    struct fault fault;
+    struct fault fault = {.status = STATUS_OK};
     signal(SIGPIPE, SIG_IGN);
     if (serind->config.otlp_export_url[0] != '\0' &&
         trace_export_start(serind->config.otlp_export_url, serind->config.otlp_export_headers, &fault) !=
@@ -427,7 +427,7 @@ static int run_daemon(struct serind *serind)
 int main(int argc, char **argv)
 {
     static struct serind serind;
-    struct fault fault;
+    struct fault fault = {.status = STATUS_OK};
     enum log_level level = LOG_INFO;
     const char *command = argc > 1 ? argv[1] : "run";
     if (strcmp(command, "help") == 0 || strcmp(command, "--help") == 0 || strcmp(command, "-h") == 0)

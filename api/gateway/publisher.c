@@ -73,7 +73,7 @@ enum status publisher_read_content(struct publisher *publisher, const struct dig
 
 enum status publisher_write_acks(struct publisher *publisher, const struct ack *acks, size_t count)
 {
-    struct fault fault;
+    struct fault fault = {.status = STATUS_OK};
     struct db *db;
     struct mono_time now = clock_mono();
     struct snapshot_ack *rows = calloc(count, sizeof *rows);
@@ -284,7 +284,7 @@ static void trace_changes(struct publisher *publisher)
 {
     struct wall_time published = clock_wall();
     for (size_t i = 0; i < publisher->changes; i++) {
-        struct fault fault;
+        struct fault fault = {.status = STATUS_OK};
         char decision[ID_MAX];
         struct trace_attribute attributes[] = {{"serin.service", publisher->change[i].service, 0},
                                                {"serin.replica", trace_export_instance(), 0},

@@ -13,6 +13,7 @@ struct fault_error {
     char detail[192];
 };
 
+/* Begins as {.status = STATUS_OK}: fault_at() adds to what is there. */
 struct fault {
     enum status status;
     char detail[512];

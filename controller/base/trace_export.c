@@ -201,7 +201,7 @@ static void complain(size_t spans, const struct fault *fault)
 /* False if they did not arrive. */
 static bool send_batch(const struct text *body, size_t spans)
 {
-    struct fault fault;
+    struct fault fault = {.status = STATUS_OK};
     int64_t pause_ms = FIRST_WAIT_MS, retry_after_s = 0;
     enum sent sent = LATER;
     fault_set(&fault, STATUS_NO_MEMORY, "Out of memory");

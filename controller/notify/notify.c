@@ -237,7 +237,7 @@ static enum status deliver(struct db_pool *pool, struct notify *notify,
                                    .traceparent = traceparent};
     struct mono_time begun = clock_mono();
     int64_t retry_after_s;
-    struct fault why;
+    struct fault why = {.status = STATUS_OK};
     struct db *db = NULL;
     enum webhook_result result = webhook_send(notify->fetch, &out, &retry_after_s, &why);
     note_answer(notify, delivery->webhook, result == WEBHOOK_DELIVERED, clock_mono_since_ms(begun),

@@ -80,7 +80,7 @@ static void run_job(void *argument)
     struct reconcile *reconcile = job->reconcile;
     struct observe_result result;
     struct db *db = NULL;
-    struct fault fault;
+    struct fault fault = {.status = STATUS_OK};
     struct mono_time began = clock_mono();
     struct wall_time observed = clock_wall();
     bool has = false;
@@ -140,7 +140,7 @@ static void run_turn(void *argument)
     struct reconcile *reconcile = argument;
     struct rollout_claim *claims = calloc(CLAIMS_MAX, sizeof *claims);
     struct db *db = NULL;
-    struct fault fault;
+    struct fault fault = {.status = STATUS_OK};
     struct mono_time began = clock_mono();
     int count = 0;
     enum status status = claims != NULL ? db_pool_take(reconcile->options.pool, DB_TIMEOUT_MS, &db, &fault)
@@ -204,7 +204,7 @@ void reconcile_turn(struct reconcile *reconcile)
 static void give_leases_back(struct reconcile *reconcile)
 {
     struct db *db = NULL;
-    struct fault fault;
+    struct fault fault = {.status = STATUS_OK};
     enum status status = db_pool_take(reconcile->options.pool, 1000, &db, &fault);
     if (status == STATUS_OK)
         status = rollouts_release_leases(db, reconcile->owner, &fault);

@@ -294,7 +294,7 @@ enum status prometheus_parse(const char *body, size_t length, const struct prome
 {
     struct parser parser = {.question = question, .out = out, .fault = fault};
     struct json_object *root = NULL;
-    struct fault why;
+    struct fault why = {.status = STATUS_OK};
     *out = (struct prometheus_vector){.by_service = question->service_label[0] != '\0'};
     text_init(&out->names, NAMES_MAX);
     if (!bounded(body, length))

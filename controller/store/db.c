@@ -427,7 +427,7 @@ enum status db_commit(struct db *db, struct fault *fault)
 
 void db_rollback(struct db *db)
 {
-    struct fault ignored;
+    struct fault ignored = {.status = STATUS_OK};
     if (!db->in_transaction)
         return;
     ended(db, false);

@@ -90,7 +90,7 @@ enum status migrate_run(struct db *db, int *applied, struct fault *fault)
             log_event(LOG_INFO, "store", "migration applied", "name", migrations[i].name, NULL);
         }
     }
-    struct fault ignored;
+    struct fault ignored = {.status = STATUS_OK};
     if (db_healthy(db) && db_run(db, &sql_migrate_unlock, DB_NO_PARAMS, NULL, &ignored) != STATUS_OK)
         log_event(LOG_WARN, "store", "migration lock not released; it ends with the connection", NULL);
     if (applied != NULL)
