@@ -132,8 +132,8 @@ static enum status freeze_keyed(struct db *db, const char *service, struct spec_
 static enum status measure_eta(struct db *db, const struct rollout_start *start, struct documents *documents,
                                double eta[SLI_COUNT], struct fault *fault)
 {
-    struct fault later = {
-        .status = STATUS_OK}; /* what is wrong with the documents is said when they are read under the lock */
+    /* what is wrong with the documents is said when they are read under the lock */
+    struct fault later = {.status = STATUS_OK};
     bool readable = read_documents(db, start, documents, &later) == STATUS_OK;
     enum status status = STATUS_OK;
     for (int i = 0; i < SLI_COUNT && status == STATUS_OK; i++) {
