@@ -299,6 +299,30 @@ static size_t advise_steps(const struct backtest *backtest, struct text *out)
     return 1;
 }
 
+/* What completed although a guardrail had counted nothing of the canary: a plan that goes by time. */
+static size_t advise_uncounted(const struct backtest *backtest, struct text *out)
+{
+    const struct backtest_setup *setup = &backtest->setup;
+    size_t said = 0;
+    for (int sli = 0; sli < SLI_COUNT; sli++) {
+        size_t blind = 0;
+        for (size_t i = 0; i < backtest->results; i++) {
+            blind +=
+                backtest->result[i].phase == PHASE_COMPLETED && backtest->result[i].sli[sli].total.n_c == 0;
+        }
+        if (setup->spec.policy.guardrail[sli].used && blind > 0) {
+            backtest_advise(
+                out,
+                "in %zu of the %zu that completed, nothing of the canary had been counted for %s: "
+                "it was watched by nothing there. A longer bake, or a shorter maturity (%lld s).",
+                blind, backtest->summary.completed, sli_name((enum sli)sli),
+                (long long)setup->spec.policy.guardrail[sli].maturity_s);
+            said++;
+        }
+    }
+    return said;
+}
+
 /* A bake that ends by its time has proven nothing in it. */
 static size_t advise_bake(const struct backtest *backtest, struct text *out)
 {
@@ -344,6 +368,7 @@ void backtest_advice(const struct backtest *backtest, struct text *out)
     said += backtest_advise_open(backtest, out);
     said += advise_speed(backtest, out);
     said += advise_steps(backtest, out);
+    said += advise_uncounted(backtest, out);
     said += advise_bake(backtest, out);
     said += advise_lint(backtest, out);
     said += advise_data(backtest, out);

@@ -100,6 +100,10 @@ static const struct {
     {"step.requests", "the step had not counted its min_requests. Look longer (--until), or lower them."},
     {"step.drain", "the step was done, and its last blocks were being closed. Look longer (--until)."},
     {"bake.dwell", "the bake was not over. Look longer (--until), or shorten it."},
+    {"bake.counts",
+     "the bake had no request of the canary to count in some guardrail: its maturity is longer than the "
+     "look. "
+     "Look longer (--until), or shorten the maturity."},
     {"bake.requests",
      "the bake had not counted the canary requests that it asks for. Look longer (--until)."},
 };

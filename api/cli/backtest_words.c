@@ -81,6 +81,8 @@ static void place(const char *name, const struct backtest_setup *setup, const st
         slis(snapshot->notices, out, size);
     } else if (strcmp(name, "failed") == 0) {
         slis(snapshot->failed, out, size);
+    } else if (strcmp(name, "uncounted") == 0) {
+        slis(snapshot->uncounted, out, size);
     } else if (strcmp(name, "burning") == 0) {
         slis(snapshot->burning, out, size);
     } else if (strcmp(name, "burn_alarms") == 0) {

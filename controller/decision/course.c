@@ -33,6 +33,24 @@ static int64_t step_requests(const struct policy *policy, const struct evidence 
     return most;
 }
 
+/* What has not looked at the canary in this step has not watched it. Under a plan that goes by time an SLI
+   that nobody reports passes; one whose requests are still too young, or in an open block, does not. */
+static int64_t uncounted(uint32_t muted, const struct policy *policy, const struct evidence *evidence)
+{
+    int64_t set = 0;
+    for (int i = 0; i < SLI_COUNT; i++) {
+        const struct sli_evidence *sli = &evidence->sli[i];
+        if (!policy->guardrail[i].used || (muted >> i & 1) != 0)
+            continue;
+        bool none = sli->step_total.n_c == 0 || !evidence_in_step(evidence, (enum sli)i);
+        bool young = !evidence_in_step(evidence, (enum sli)i) ||
+                     (sli->block_start >= 0 && sli_counts_total(&sli->open).n_c > 0);
+        if (none && (policy->pace != PACE_TIME || young))
+            set |= INT64_C(1) << i;
+    }
+    return set;
+}
+
 static void find_alarms(const struct course *course, uint32_t muted, const struct policy *policy,
                         struct evidence *evidence, struct snapshot *out)
 {
@@ -80,6 +98,7 @@ static void fill_evidence(const struct course *course, uint32_t muted, const str
     if (phase_live(course->phase) && course->phase != PHASE_PENDING)
         judgement = evidence_judge(evidence, policy, muted, course->fix);
     out->step_requests = step_requests(policy, evidence);
+    out->uncounted = uncounted(muted, policy, evidence);
     out->judgement = judgement.action;
     out->judgement_reason = judgement.reason;
     out->lead = judgement.lead;

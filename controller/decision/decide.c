@@ -117,7 +117,8 @@ facts facts_of(const struct snapshot *s)
            when(s->phase == PHASE_PAUSED && s->resume_phase != PHASE_PENDING && s->weight == 0,
                 FACT_UNSERVED) |
            when(s->alert_rollbacks > 0, FACT_ALERT_ROLLBACK) | when(s->alert_pauses > 0, FACT_ALERT_PAUSE) |
-           when(s->alert_notices > 0, FACT_ALERT_NOTICE) | when(s->alert_holds > 0, FACT_ALERT);
+           when(s->alert_notices > 0, FACT_ALERT_NOTICE) | when(s->alert_holds > 0, FACT_ALERT) |
+           when(s->uncounted != 0, FACT_UNCOUNTED);
 }
 
 static bool matches(const struct rule *rule, const struct snapshot *snapshot, enum verb verb, facts known)

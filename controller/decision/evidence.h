@@ -201,6 +201,9 @@ uint32_t evidence_burning(const struct evidence *evidence, const struct policy *
 /* No block is open: the weight may be changed without mixing two weights in one block. */
 bool evidence_idle(const struct evidence *evidence);
 
+/* The SLI has passed the newest raise: what it has counted and proven, it has in the present step. */
+bool evidence_in_step(const struct evidence *evidence, enum sli sli);
+
 /* Non-inferiority of one SLI in the present step: ln E, and the threshold ln(S_n / alpha_ni) it needs. */
 double evidence_ni(const struct evidence *evidence, enum sli sli);
 double evidence_ni_threshold(const struct evidence *evidence, const struct policy *policy);

@@ -20,9 +20,9 @@ bool verdict_parse(const char *text, enum verdict *out)
     return false;
 }
 
-/* The SLI has passed the newest raise: what it has proven, it has proven in the present step. */
-static bool in_step(const struct evidence *evidence, const struct sli_evidence *sli)
+bool evidence_in_step(const struct evidence *evidence, enum sli id)
 {
+    const struct sli_evidence *sli = &evidence->sli[id];
     for (int32_t i = sli->weight_next; i < evidence->weights; i++)
         if (evidence->weight[i].raised)
             return false;
@@ -31,7 +31,7 @@ static bool in_step(const struct evidence *evidence, const struct sli_evidence *
 
 double evidence_ni(const struct evidence *evidence, enum sli sli)
 {
-    return in_step(evidence, &evidence->sli[sli]) ? ni_log(&evidence->sli[sli]) : 0;
+    return evidence_in_step(evidence, sli) ? ni_log(&evidence->sli[sli]) : 0;
 }
 
 double evidence_ni_threshold(const struct evidence *evidence, const struct policy *policy)

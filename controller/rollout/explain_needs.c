@@ -118,6 +118,20 @@ static void need_requests(struct waiting *waiting, const struct rollout_state *s
     wait_for(waiting, seconds);
 }
 
+/* A bake does not end before each guardrail has counted something of the canary in it. */
+static void need_counts(struct waiting *waiting, const struct rollout_state *state,
+                        const struct snapshot *snapshot)
+{
+    double gone = (double)(state->world.now.us - state->row.step_since.us) / 1e6;
+    for (int i = 0; i < SLI_COUNT; i++) {
+        if ((snapshot->uncounted >> i & 1) == 0)
+            continue;
+        double left = (double)state->spec.policy.guardrail[i].maturity_s - gone;
+        need(waiting->list, "a canary request of this step that is counted for %s", sli_name((enum sli)i));
+        wait_for(waiting, state->row.step_since.us != 0 && left > 0 ? left : -1);
+    }
+}
+
 static void need_proofs(struct waiting *waiting, const struct rollout_state *state,
                         const enum verdict verdicts[SLI_COUNT])
 {
@@ -173,6 +187,8 @@ struct json_object *explain_needs(const struct rollout_state *state, const struc
             need(waiting.list, "%s more at this weight", clock_format_human((int64_t)(dwell * 1000), human));
         wait_for(&waiting, dwell);
         need_requests(&waiting, state, snapshot);
+        if (row->phase == PHASE_BAKING)
+            need_counts(&waiting, state, snapshot);
         /* a bake ends by its time also without proof */
         if (state->spec.policy.pace != PACE_TIME && row->phase != PHASE_BAKING &&
             row->resume_phase != PHASE_BAKING)

@@ -40,14 +40,13 @@ static void put(struct text *out, const struct spec_forecast *forecast, bool mea
 }
 
 /* A first release has nothing to be compared with: it takes all traffic, and only bakes. */
-static void only_bake(struct spec_forecast *forecast)
+static void only_bake(const struct rollout_state *state, double rps, struct spec_forecast *forecast)
 {
-    forecast->step[0] = forecast->step[forecast->steps - 1];
+    struct plan bake = {.steps = 1, .step = {state->plan.step[state->plan.steps - 1]}};
+    spec_forecast(&state->slos, &state->spec, &bake, rps, forecast);
     forecast->step[0].weight = WEIGHT_FULL;
     forecast->step[0].proof_s = INFINITY;
     forecast->step[0].slowest = SLI_COUNT;
-    forecast->steps = 1;
-    forecast->total_s = forecast->step[0].seconds;
 }
 
 enum status rollout_forecast(struct db *db, const char *id, struct text *out, struct fault *fault)
@@ -61,9 +60,10 @@ enum status rollout_forecast(struct db *db, const char *id, struct text *out, st
     if (status == STATUS_OK) {
         double rps = measured > 0 ? measured : (double)state->spec.policy.rps_milli / 1000;
         if (rps > 0) {
-            spec_forecast(&state->slos, &state->spec, &state->plan, rps, &forecast);
             if (state->row.stable[0] == '\0')
-                only_bake(&forecast);
+                only_bake(state, rps, &forecast);
+            else
+                spec_forecast(&state->slos, &state->spec, &state->plan, rps, &forecast);
             put(out, &forecast, measured > 0);
         } else {
             text_puts(out, "null");

@@ -189,6 +189,8 @@ static void place(const char *name, const struct reason_context *context, char *
         snprintf(out, size, "%" PRId64, snapshot->steps);
     else if (strcmp(name, "requests") == 0)
         number_count(snapshot->step_requests, out);
+    else if (strcmp(name, "uncounted") == 0)
+        slis_text(snapshot->uncounted, out, size);
     else if (strcmp(name, "min_requests") == 0)
         number_count(snapshot->min_requests > 0 ? snapshot->min_requests : 1, out);
     else if (strcmp(name, "bake") == 0)

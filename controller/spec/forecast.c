@@ -39,6 +39,9 @@ static double proven_by(double seconds, double mean, double nats)
     return below + exp(nats) * erfc(root * (seconds / mean + 1) / M_SQRT2) / 2;
 }
 
+/* From the maturity of a second to its counting, s: SERIN_SETTLE_MS as it is by default. */
+static const double settle_s = 3;
+
 /* How long after its admission a request counts, and how long at the start of a step none do. */
 static double delay_s(const struct spec_policy *policy, size_t step, enum sli sli)
 {
@@ -50,6 +53,28 @@ static double delay_s(const struct spec_policy *policy, size_t step, enum sli sl
         delay += (double)policy->policy.blanking_s;
     }
     return delay;
+}
+
+double spec_first_counted_s(const struct spec_policy *policy, size_t step, enum sli sli)
+{
+    return delay_s(policy, step, sli) + settle_s;
+}
+
+/* Until min_requests are counted, in the guardrail that counts soonest; and in the bake until each guardrail
+   has counted one. */
+static double counted_s(const struct spec_policy *policy, const struct plan *plan, size_t step,
+                        double canary_rps)
+{
+    int64_t least = plan->step[step].min_requests;
+    double soonest = INFINITY, latest = 0;
+    for (enum sli sli = 0; sli < SLI_COUNT; sli++) {
+        if (policy->policy.guardrail[sli].used) {
+            soonest = fmin(soonest, spec_first_counted_s(policy, step, sli));
+            latest = fmax(latest, spec_first_counted_s(policy, step, sli));
+        }
+    }
+    double counted = (double)(least > 0 ? least : 1) / canary_rps + (isfinite(soonest) ? soonest : 0);
+    return step + 1 < plan->steps ? counted : fmax(counted, latest + 1 / canary_rps);
 }
 
 /* The chance that everything is proven after `seconds`, as if the SLIs had nothing to do with each other. */
@@ -109,7 +134,7 @@ static void forecast_step(const struct slos *slos, const struct spec_policy *pol
     double canary_rps = rps * out->weight / WEIGHT_FULL;
     find_proof(slos, policy, plan, step, canary_rps, out);
     bool waits = step + 1 < plan->steps && policy->policy.pace == PACE_EVIDENCE;
-    double counted = (double)(at->min_requests > 0 ? at->min_requests : 1) / canary_rps;
+    double counted = counted_s(policy, plan, step, canary_rps);
     out->seconds = (double)at->bake_s;
     if (counted > out->seconds) {
         out->seconds = counted;

@@ -27,10 +27,15 @@ struct spec_forecast {
 
 /* Forecasts `plan` under `policy` and `slos` at `rps` requests a second (> 0) of both arms together. The bake
    ends by its time also without proof. A step takes the longest of its bake, its min_requests, and the proof
-   of all guardrails with the delay after which requests count. Half of all healthy rollouts are faster, half
+   of all guardrails, each with the delay after which requests count; the bake waits until each guardrail has
+   counted one. Half of all healthy rollouts are faster, half
    slower. */
 void spec_forecast(const struct slos *slos, const struct spec_policy *policy, const struct plan *plan,
                    double rps, struct spec_forecast *out);
+
+/* Seconds from the beginning of `step` (0-based) until the first request in it can be counted for `sli`: its
+   maturity, what warm-up and blanking leave out, and the settling of reports. */
+double spec_first_counted_s(const struct spec_policy *policy, size_t step, enum sli sli);
 
 /* Canary requests that a healthy canary needs on the average in `step` (0-based) until `sli` is proven not
    worse, at half of its allowed bad share: ln(2 S_n / alpha_ni) / growth, see decision/pace.h. Infinite where

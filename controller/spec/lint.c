@@ -206,6 +206,38 @@ static void lint_plan(struct findings *findings, const struct policy *policy, co
     }
 }
 
+/* A step that ends by its time and is shorter than the delay after which a guardrail counts watches nothing:
+   the bake, and under pace time each step. */
+static void lint_short(struct findings *findings, const struct spec_policy *spec, const struct plan *plan)
+{
+    for (size_t i = spec->policy.pace == PACE_TIME ? 0 : plan->steps - 1; i < plan->steps; i++) {
+        enum sli latest = SLI_COUNT;
+        char at[128], bake[CLOCK_TEXT_MAX], delay[CLOCK_TEXT_MAX], least[CLOCK_TEXT_MAX];
+        double delay_s = -1;
+        for (enum sli sli = 0; sli < SLI_COUNT; sli++) {
+            double one = spec_first_counted_s(spec, i, sli);
+            if (spec->policy.guardrail[sli].used && one > delay_s) {
+                delay_s = one;
+                latest = sli;
+            }
+        }
+        if (latest == SLI_COUNT || (double)plan->step[i].bake_s > delay_s) {
+            continue;
+        }
+        snprintf(at, sizeof at, "/plan/steps/%zu/bake", i);
+        clock_format_human(plan->step[i].bake_s * 1000, bake);
+        clock_format_human((int64_t)ceil(delay_s) * 1000, delay);
+        clock_format_human((int64_t)ceil(2 * delay_s) * 1000, least);
+        mend(find(findings, LEVEL_WARNING, at,
+                  "the bake of step %zu, %s, is over before a request in it counts for %s: that takes %s "
+                  "(maturity %lld s, warm-up, settling)%s",
+                  i + 1, bake, sli_name(latest), delay, (long long)spec->policy.guardrail[latest].maturity_s,
+                  i + 1 == plan->steps ? "; it waits for the first, and watches no more than that"
+                                       : "; under pace time it advances unwatched"),
+             "set bake to %s or more, or a shorter maturity", least);
+    }
+}
+
 static void lint_policy(struct findings *findings, const struct policy *policy)
 {
     if (policy->pace == PACE_TIME) {
@@ -408,6 +440,7 @@ size_t spec_lint(const struct slos *slos, const struct spec_policy *spec, const 
     lint_guardrails(&findings, slos, spec);
     lint_burns(&findings, slos, &spec->policy);
     lint_plan(&findings, &spec->policy, plan);
+    lint_short(&findings, spec, plan);
     lint_policy(&findings, &spec->policy);
     if (rate > 0) {
         lint_times(&findings, slos, spec, plan, rate);

@@ -136,6 +136,17 @@ def test_who_lacks_proof_is_told_what_would_prove_it():
     assert "of 3 rollouts did not end, and stand in step.proof: step 1 (5 %) lacked proof for " in said, said
 
 
+def test_a_bake_shorter_than_the_maturity_waits_for_the_first_counts(tmp_path):
+    plan = write(tmp_path, "plan.yaml", "steps: [{weight: 100%, bake: 4s}]\n")
+    words = ("--rps", "20", "--seeds", "5", "--plan", plan)
+    for result in json.loads(example(*words, "--json").stdout)["results"]:
+        assert result["guardrails"]["refusal"]["canary"]["n"] > 0 and result["after_s"] > 60, result["after_s"]
+    report = example(*words).stdout
+    said = " ".join(report.split("What to try next")[1].split())
+    assert "the bake of step 1, 4 s, is over before a request in it counts for ttft: that takes 1 min 13 s" in said, said
+    assert "nothing of the canary has been counted for refusal, ttft yet" in report, report
+
+
 def test_a_spent_budget_is_told_as_one(tmp_path):
     policy = write(tmp_path, "p.yaml", open(POLICY).read().replace("kind: Policy", "kind: Policy\nguardrails: "
                    "{refusal: {budget_share: 0.0001, tolerance: 9, ceiling: null, margin_ratio: 90}, error: {ceiling: null}}\nburn: []"))

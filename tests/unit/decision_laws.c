@@ -25,7 +25,7 @@ static bool may_advance(const struct snapshot *s)
     return s->judgement == JUDGE_CONTINUE && s->blind_since_ms < 0 && s->alarms == 0 && s->failed == 0 &&
            s->burn_alarms == 0 && s->burning == 0 && s->late == 0 && s->stray <= 0 && !s->frozen &&
            s->step_since_ms >= 0 && dwelt_ms >= s->bake_s * 1000 && s->step_requests > 0 &&
-           s->step_requests >= s->min_requests;
+           s->step_requests >= s->min_requests && (s->phase != PHASE_BAKING || s->uncounted == 0);
 }
 
 static void check_tick(const struct snapshot *s, const struct decision *decision, bool live)
@@ -180,6 +180,7 @@ static void turn(struct dice *dice, struct world *world)
     s->proven = dice_below(dice, 3) > 0;
     s->idle = dice_below(dice, 3) > 0;
     s->step_requests = dice_below(dice, 4) * 80;
+    s->uncounted = dice_below(dice, 6) == 0;
     if (dice_below(dice, 60) == 0) {
         uint32_t bit = 1u << dice_below(dice, SLI_COUNT);
         world->failed |= bit;
@@ -214,6 +215,7 @@ static void snapshot_of(struct world *world, int32_t new_weight, struct snapshot
     out->proven = s->proven;
     out->idle = s->idle;
     out->step_requests = s->step_requests;
+    out->uncounted = s->uncounted;
     out->alarms = s->alarms & ~world->course.alarmed;
     out->notices = s->notices & ~world->course.alarmed;
     out->failed = s->failed;

@@ -140,6 +140,44 @@ Test(decision_offline, law4_silence_holds_then_pauses_and_never_advances)
     cr_expect_str_eq(offline.rule->id, "blind.pause");
 }
 
+/* A bake of 20 s in which refusal is counted at once. Error gets ticks up to `until` alone, with `n` of the
+   canary in each: -1, and nothing of the bake has matured in it. Returns the rule after a minute. */
+static const char *bake(enum pace pace, uint32_t muted, int until, int64_t n, struct offline *offline)
+{
+    struct slos slos;
+    struct policy policy;
+    memset(&slos, 0, sizeof slos);
+    slos.of[SLI_REFUSAL] = slos.of[SLI_ERROR] = (struct slo){.used = true, .objective_ppm = 900000};
+    policy_default(&slos, &policy);
+    policy.pace = pace;
+    struct plan plan = {.steps = 1, .step = {{.weight = WEIGHT_FULL, .bake_s = 20}}};
+    struct offline_options options = {.tick_s = 1, .apply_s = 1, .has_stable = true};
+    offline_init(offline, &policy, &plan, &options);
+    offline->muted = muted;
+    for (int second = 0; second < 60 && !offline_ended(offline); second++) {
+        struct block closed[2];
+        struct sli_counts error = sli_counts_of((struct counts){.n_c = n, .n_b = n});
+        count(offline, second, (struct counts){.n_c = 98, .n_b = 2});
+        if (second < until)
+            offline_count(offline, SLI_ERROR, second, 1, &error, closed);
+        offline_decide(offline, second + 1, false);
+    }
+    return offline->rule->id;
+}
+
+Test(decision_offline, law4_a_bake_does_not_end_before_each_guardrail_has_counted_something)
+{
+    static struct offline offline;
+    cr_expect_str_eq(bake(PACE_EVIDENCE, 0, 60, 50, &offline), "bake.done");
+    cr_expect_str_eq(bake(PACE_EVIDENCE, 0, 60, 0, &offline), "bake.counts", "nobody reports error");
+    cr_expect_str_eq(bake(PACE_EVIDENCE, 0, -1, 0, &offline), "bake.counts", "nothing has matured");
+    cr_expect_str_eq(bake(PACE_EVIDENCE, 1u << SLI_ERROR, -1, 0, &offline), "bake.time",
+                     "what is muted does not hold");
+    cr_expect_str_eq(bake(PACE_TIME, 0, -1, 0, &offline), "bake.counts", "nor by time");
+    cr_expect_str_eq(bake(PACE_TIME, 0, 60, 0, &offline), "bake.time",
+                     "a plan by time passes what nobody reports");
+}
+
 Test(decision_offline, what_both_arms_share_blames_nobody)
 {
     static struct offline offline;

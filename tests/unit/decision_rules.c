@@ -52,6 +52,8 @@ static void hold_laws(const struct rule *rule, const struct region *r)
         cr_assert(SURE(r, APPLIED) && SURE(r, DWELLED) && SURE(r, REQUESTS), "%s advances too early",
                   rule->id);
         cr_assert(SURE(r, PROVEN) || SURE(r, PACE_TIME) || baking, "%s advances unproven", rule->id);
+        cr_assert(!baking || !POSSIBLE(r, UNCOUNTED), "%s completes with a guardrail that counted nothing",
+                  rule->id);
         cr_assert(SURE(r, PROVEN) || (rule->effects & EFFECT_UNPROVEN), "%s hides that it is unproven",
                   rule->id);
     }
@@ -164,6 +166,7 @@ static bool realise(const struct region *r, struct snapshot *s)
     if (SURE(r, RESUMES_PENDING) || SURE(r, RESUMES_BAKING))
         s->resume_phase = SURE(r, RESUMES_PENDING) ? PHASE_PENDING : PHASE_BAKING;
     s->step_requests = SURE(r, REQUESTS);
+    s->uncounted = SURE(r, UNCOUNTED);
     s->has_stable = SURE(r, STABLE);
     s->frozen = SURE(r, FROZEN);
     s->corpora_ready = SURE(r, CORPORA);
@@ -391,6 +394,12 @@ Test(decision_rules, no_requests_prove_nothing)
     s.phase = PHASE_BAKING;
     s.step = 3;
     cr_expect_str_eq(decide(&s, VERB_TICK).rule->id, "bake.requests");
+    s.step_requests = 5;
+    s.uncounted = 1 << SLI_REFUSAL;
+    cr_expect_str_eq(decide(&s, VERB_TICK).rule->id, "bake.counts", "what counted others has not watched it");
+    s.uncounted = 0;
+    s.proven = false;
+    cr_expect_str_eq(decide(&s, VERB_TICK).rule->id, "bake.time");
 }
 
 Test(decision_rules, promote_while_paused_goes_where_it_was_going)

@@ -208,6 +208,35 @@ Test(spec_lint, a_thin_stable_arm)
     cr_expect_null(find(&bench, LEVEL_NOTE, "/holdback", "blamed"));
 }
 
+Test(spec_lint, a_bake_that_is_over_before_anything_counts)
+{
+    static struct bench bench;
+    struct spec_forecast forecast;
+    start(&bench);
+    bench.policy.plan.step[4].bake_s = 4; /* maturity 10 s, settling 3 s */
+    lint(&bench, 100);
+    const struct spec_finding *finding =
+        find(&bench, LEVEL_WARNING, "/plan/steps/4/bake",
+             "the bake of step 5, 4 s, is over before a request in it counts for error: that takes 13 s");
+    cr_assert_not_null(finding);
+    cr_expect_str_eq(finding->mend, "set bake to 26 s or more, or a shorter maturity");
+    spec_forecast(&bench.slos, &bench.policy, &bench.policy.plan, 100, &forecast);
+    cr_expect(forecast.step[4].seconds > 13 && forecast.step[4].seconds < 14, "%g", forecast.step[4].seconds);
+    bench.policy.plan.step[4].bake_s = 14;
+    lint(&bench, 100);
+    cr_expect_null(find(&bench, LEVEL_WARNING, "/plan/steps/4/bake", ""));
+    bench.policy.plan.step[4].bake_s = 600;
+    bench.policy.policy.guardrail[SLI_ERROR].maturity_s = 3000;
+    lint(&bench, 100);
+    cr_expect_not_null(find(&bench, LEVEL_WARNING, "/plan/steps/4/bake", "that takes 50 min 3 s"));
+    spec_forecast(&bench.slos, &bench.policy, &bench.policy.plan, 100, &forecast);
+    cr_expect(forecast.step[4].seconds > 3003 && forecast.step[4].seconds < 3004);
+    cr_expect_null(find(&bench, LEVEL_WARNING, "/plan/steps/0/bake", ""), "a step waits for its proof");
+    bench.policy.policy.pace = PACE_TIME;
+    lint(&bench, 100);
+    cr_expect_not_null(find(&bench, LEVEL_WARNING, "/plan/steps/0/bake", "advances unwatched"));
+}
+
 Test(spec_lint, burn_factors_that_cannot_be)
 {
     static struct bench bench;
