@@ -88,7 +88,8 @@ static bool counted(const struct rollout_state *state)
 struct waiting {
     struct json_object *list;
     double eta;
-    bool unknown; /* some part of it cannot be told */
+    bool unknown;    /* some part of it cannot be told */
+    uint32_t unable; /* SLIs (1 << sli) of which it cannot be told when they are proven */
 };
 
 static void wait_for(struct waiting *waiting, double seconds)
@@ -146,7 +147,38 @@ static void need_proofs(struct waiting *waiting, const struct rollout_state *sta
         else
             need(waiting->list, "proof that %s is not worse", sli_name((enum sli)i));
         wait_for(waiting, seconds);
+        waiting->unable |= seconds < 0 ? 1u << i : 0;
     }
+}
+
+/* Names of `set`, "" for none and for all that are watched. */
+static void name_some(const struct rollout_state *state, uint32_t set, char *out, size_t size)
+{
+    size_t used = 0;
+    bool all = true;
+    out[0] = '\0';
+    for (int i = 0; i < SLI_COUNT; i++)
+        all = all && (!state->spec.policy.guardrail[i].used || (set >> i & 1) != 0);
+    for (int i = 0; i < SLI_COUNT && used < size && !all; i++)
+        if ((set >> i & 1) != 0)
+            used += (size_t)snprintf(out + used, size - used, "%s%s", used > 0 ? ", " : " for ",
+                                     sli_name((enum sli)i));
+}
+
+/* Why no time can be told although nothing stands in the way: another guardrail may well have its own. */
+static void why_unknown(const struct rollout_state *state, uint32_t unable, char *out, size_t size)
+{
+    uint32_t empty = 0;
+    char names[160];
+    for (int i = 0; i < SLI_COUNT; i++) {
+        const struct counts *total = &state->evidence.evidence.sli[i].total;
+        empty |= (unable >> i & 1) != 0 && total->n_c == 0 && total->n_b == 0 ? 1u << i : 0;
+    }
+    name_some(state, empty != 0 ? empty : unable, names, sizeof names);
+    if (empty != 0 || !counted(state))
+        snprintf(out, size, "nothing has been counted yet%s", names);
+    else
+        snprintf(out, size, "there is too little traffic to tell%s", names);
 }
 
 static void need_decisions(struct json_object *list, const struct rollout_state *state,
@@ -197,8 +229,7 @@ struct json_object *explain_needs(const struct rollout_state *state, const struc
     if (stopped != NULL)
         snprintf(unknown, size, "%s", stopped);
     else if (waiting.unknown)
-        snprintf(unknown, size, "%s",
-                 counted(state) ? "there is too little traffic to tell" : "nothing has been counted yet");
+        why_unknown(state, waiting.unable, unknown, size);
     else
         *eta = waiting.eta;
     return waiting.list;

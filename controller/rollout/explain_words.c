@@ -1,4 +1,5 @@
 /* The explanation in words. */
+#include "base/number.h"
 #include "decision/shares.h"
 #include "rollout/explain.h"
 #include "rollout/reason.h"
@@ -49,10 +50,45 @@ void explain_judgement_words(const struct judgement *judgement, char *out, size_
         break;
     }
     if (odds[0] != '\0')
-        snprintf(out, size, "Nothing is proven against the canary; the most suspicious is %s: %s.", lead,
-                 odds);
+        snprintf(
+            out, size,
+            "Nothing is proven against the canary; the most suspicious is %s. By all guardrails and their "
+            "ceilings together, %s.",
+            lead, odds);
     else
         snprintf(out, size, "Nothing speaks against the canary.");
+}
+
+/* Why nothing of the canary has been counted, where others may have counted much of it. */
+static void uncounted_words(const struct rollout_state *state, enum sli sli, const char *counts, char *out,
+                            size_t size)
+{
+    const struct evidence *evidence = &state->evidence.evidence;
+    const struct sli_evidence *of = &evidence->sli[sli];
+    int64_t open = of->block_start >= 0 ? sli_counts_total(&of->open).n_c : 0;
+    long long maturity_s = (long long)state->spec.policy.guardrail[sli].maturity_s;
+    long long warmup_s = (long long)state->spec.policy.warmup_s;
+    bool begun = state->evidence.has_quality && evidence->canary_since >= 0;
+    bool young = state_seconds(state, state->world.now) < evidence->canary_since + (double)maturity_s + 60;
+    char number[32];
+    if (open > 0)
+        snprintf(
+            out, size,
+            "Not proven yet: the canary's first block is still open, with %s of its requests, and counts "
+            "when it is closed.",
+            number_count(open, number));
+    else if (begun && young && of->last_tick <= evidence->canary_since)
+        snprintf(out, size,
+                 "Not proven yet: a request counts at an age of %lld s, and none of the canary's is.",
+                 maturity_s);
+    else if (begun && sli_latency(sli) && of->last_tick <= evidence->canary_since + (double)warmup_s)
+        snprintf(
+            out, size,
+            "Not proven yet: what the canary answers in its first %lld s, the warm-up, is left out; later "
+            "requests count at an age of %lld s.",
+            warmup_s, maturity_s);
+    else
+        snprintf(out, size, "Not proven yet, as nothing of the canary has been counted: %s.", counts);
 }
 
 void explain_guardrail_words(const struct rollout_state *state, enum sli sli, enum verdict verdict,
@@ -65,6 +101,10 @@ void explain_guardrail_words(const struct rollout_state *state, enum sli sli, en
     struct shares shares = policy_shares(&state->spec.policy, sli);
     reason_odds(evidence_lane_log(&evidence->relative) + log(shares.sli * shares.relative), odds,
                 sizeof odds);
+    /* what decided is the sum of all, which the judgement tells; a second number would contradict it */
+    const struct judgement *latched = &state->evidence.evidence.latched;
+    if (latched->action != JUDGE_CONTINUE && latched->lead == sli)
+        odds[0] = '\0';
     switch (verdict) {
     case VERDICT_FAIL:
         snprintf(out, size, "Failed: %s%s%s.", counts, odds[0] != '\0' ? "; " : "", odds);
@@ -84,9 +124,10 @@ void explain_guardrail_words(const struct rollout_state *state, enum sli sli, en
         break;
     }
     if (evidence->total.n_c == 0)
-        snprintf(out, size, "Not proven yet, as nothing of the canary has been counted: %s.", counts);
+        uncounted_words(state, sli, counts, out, size);
     else if (odds[0] != '\0')
-        snprintf(out, size, "Not proven yet, a little suspicious: %s; %s.", counts, odds);
+        snprintf(out, size, "Not proven yet, a little suspicious: %s; by this comparison alone, %s.", counts,
+                 odds);
     else
         snprintf(out, size, "Not proven yet, nothing suspicious: %s.", counts);
 }

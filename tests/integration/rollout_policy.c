@@ -176,6 +176,32 @@ Test(rollout_policy, explain_says_that_nothing_is_known_without_data, .fini = cl
     free(id);
 }
 
+Test(rollout_policy, explain_says_why_a_guardrail_has_counted_nothing_beside_one_that_has,
+     .fini = close_world)
+{
+    world_open(&world,
+               "{\"refusal\":{\"objective\":90},\"error\":{\"objective\":90},\"timeout\":{\"objective\":90},"
+               "\"ttft\":{\"objective\":90,\"threshold\":\"2s\"}}",
+               "{\"guardrails\":{\"refusal\":{\"maturity\":\"2s\"},\"error\":{\"maturity\":\"2s\",\"block\":"
+               "\"60s\"},"
+               "\"timeout\":{\"maturity\":\"60s\"},\"ttft\":{\"maturity\":\"2s\"}},\"blind\":\"1h\"," STEPS
+               "}");
+    char *id = begin("v2");
+    for (int second = 2; second < 30; second++) {
+        world_count(&world, second, "v1", 95, 2);
+        world_count(&world, second, "v2", 5, 0);
+        world_sql(&world, "UPDATE observations SET n[3] = n[1], k[3] = k[1]");
+        world_at(&world, second + 4);
+        world_gateway_applies(&world);
+        world_tick(&world, id);
+    }
+    SAYS(id, "Not proven yet: the canary's first block is still open, with ");
+    SAYS(id, "Not proven yet: a request counts at an age of 60 s, and none of the canary's is.");
+    SAYS(id, "in its first 60 s, the warm-up, is left out");
+    NEVER_SAYS(id, "nothing of the canary has been counted");
+    free(id);
+}
+
 Test(rollout_policy, on_blind_rollback_goes_back_without_quarantine, .fini = close_world)
 {
     open_with("", ",\"on_blind\":\"rollback\"");

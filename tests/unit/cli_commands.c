@@ -171,6 +171,25 @@ Test(cli_commands, explain)
     HAS(run.out, "53.2 requests a second");
 }
 
+Test(cli_commands, a_mute_that_has_ended_is_told_as_such)
+{
+    struct canned rows[] = {
+        {"POST /v1/rollouts/" ID "/mute", 200,
+         "{\"id\":\"" ID
+         "\",\"service\":\"chat\",\"release\":\"r7\",\"phase\":\"progressing\",\"step\":2,\"steps\":5,"
+         "\"weight\":500,\"muted\":["
+         "{\"sli\":\"error\",\"until\":\"2026-01-01T00:00:00Z\",\"by\":\"ann\",\"reason\":\"old\"},"
+         "{\"sli\":\"refusal\",\"until\":\"2126-01-01T00:00:00Z\",\"by\":\"ann\",\"reason\":\"judge\"}]}",
+         NULL, 0},
+        {0}};
+    canned_start(rows);
+    struct canned_run run =
+        canned_serin("rollout", "mute", ID, "refusal", "--until", "1h", "--reason", "judge", NULL);
+    cr_assert_eq(run.code, 0, "%s", run.err);
+    HAS(run.out, "No longer muted: error, ended ");
+    HAS(run.out, "Muted: refusal, ends in ");
+}
+
 Test(cli_commands, following_ends_as_the_rollout_does)
 {
     struct canned rows[] = {
