@@ -273,7 +273,8 @@ static enum status start_control(struct serind *serind, struct fault *fault)
     const struct config *config = &serind->config;
     struct control_options options = {.pool = serind->pool,
                                       .content_max = (size_t)config->content_limit_bytes,
-                                      .alert_expires_s = config->alert_expires_s};
+                                      .alert_expires_s = config->alert_expires_s,
+                                      .webhook_private = config->webhook_private != 0};
     char host[256];
     uint16_t port;
     enum status status = config_split_addr(config->control_addr, host, &port, fault);

@@ -1,10 +1,15 @@
 /* Tokens and webhooks. Their secrets are shown once, in the answer that makes them, and never stored with it.
  */
+#include "base/fetch.h"
 #include "control/call.h"
 #include "control/handlers.h"
 #include "store/webhooks.h"
 
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 /* Adds a last field to the object that `body` holds. */
 static void add_secret(struct text *body, const char *name, const char *secret)
@@ -92,6 +97,43 @@ static bool url_usable(const char *url)
     return strchr(url, '#') == NULL;
 }
 
+/* The host is an address, in any way of writing one, and none of the public internet. What a name stands for
+   is looked at with each delivery, since it may change. */
+static bool address_private(const char *url)
+{
+    char host[256];
+    const char *at = strstr(url, "://") + 3;
+    bool bracketed = *at == '[';
+    size_t length = strcspn(at += bracketed, bracketed ? "]" : ":/?#");
+    struct addrinfo *found = NULL, hints = {.ai_flags = AI_NUMERICHOST, .ai_socktype = SOCK_STREAM};
+    if (length >= sizeof host)
+        return false;
+    snprintf(host, sizeof host, "%.*s", (int)length, at);
+    if (getaddrinfo(host, NULL, &hints, &found) != 0)
+        return false;
+    const void *address =
+        found->ai_family == AF_INET
+            ? (const void *)&((const struct sockaddr_in *)(void *)found->ai_addr)->sin_addr
+            : (const void *)&((const struct sockaddr_in6 *)(void *)found->ai_addr)->sin6_addr;
+    bool reachable = fetch_public_address(address, found->ai_family == AF_INET ? 4 : 16);
+    freeaddrinfo(found);
+    return !reachable;
+}
+
+static enum status check_url(struct call *call, const char *url)
+{
+    enum status status = STATUS_OK;
+    if (!url_usable(url)) {
+        status = fault_at(call->fault, "/url",
+                          "must be http:// or https:// with a host, without a user or fragment");
+        fault_next(call->fault, "Give a URL such as https://example.org/hooks/serin.");
+    } else if (!call->control->webhook_private && address_private(url)) {
+        status = fault_at(call->fault, "/url", "is not an address of the public internet");
+        fault_next(call->fault, "Use a public URL, or start serind with SERIN_WEBHOOK_PRIVATE=1.");
+    }
+    return status;
+}
+
 static enum status create_webhook(struct call *call)
 {
     struct json_fields fields;
@@ -101,11 +143,8 @@ static enum status create_webhook(struct call *call)
     bool has_url = json_fields_text(&fields, "url", JSON_REQUIRED, 1, 2000, &url);
     json_fields_name(&fields, "service", JSON_OPTIONAL, &service);
     enum status status = call_close(call, &fields);
-    if (has_url && !url_usable(url)) {
-        status = fault_at(call->fault, "/url",
-                          "must be http:// or https:// with a host, without a user or fragment");
-        fault_next(call->fault, "Give a URL such as https://example.org/hooks/serin.");
-    }
+    enum status usable = has_url ? check_url(call, url) : STATUS_OK;
+    status = usable != STATUS_OK ? usable : status;
     if (status == STATUS_OK)
         status = webhooks_create(call->db, url, service, call->actor, id, secret, call->fault);
     if (status == STATUS_OK)

@@ -19,6 +19,7 @@ struct control {
     struct db_pool *pool; /* lent */
     size_t content_max;
     int64_t alert_expires_s; /* how long an alert fires without being heard of again */
+    bool webhook_private;
     struct auth_cache tokens;
 };
 

@@ -82,6 +82,7 @@ struct control *control_new(const struct control_options *options)
         return NULL;
     control->pool = options->pool;
     control->content_max = content_max(options);
+    control->webhook_private = options->webhook_private;
     control->alert_expires_s = options->alert_expires_s > 0 ? options->alert_expires_s : ALERT_EXPIRES_S;
     auth_cache_init(&control->tokens);
     return control;

@@ -11,6 +11,7 @@ struct control_options {
     struct db_pool *pool;    /* lent; must outlive the control */
     size_t content_max;      /* bytes of an artifact's content, canonical; 0: 1 MiB */
     int64_t alert_expires_s; /* how long an alert fires without being heard of again; 0: 5 h */
+    bool webhook_private;    /* webhooks may go to addresses that are not of the public internet */
 };
 
 /* NULL on no memory. */

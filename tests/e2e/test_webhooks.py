@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+import serin
 from serin import first_release, service, wait_for
 
 SLOW = {"plan": {"steps": [{"weight": "10%", "bake": "1h"}, {"weight": "50%", "bake": "1h"}, {"weight": "100%", "bake": "1h"}]}}
@@ -258,8 +259,21 @@ def test_addresses_of_the_inner_network_are_refused(own_world, receiver):
     world = own_world(SERIN_WEBHOOK_PRIVATE=0).start()
     client = world.client()
     service(client, "inner", policy=SLOW)
-    webhook = hook(client, receiver, "/inner", service="inner")
+    named = receiver.url.replace("127.0.0.1", "localhost")  # what it stands for is seen only when it is asked for
+    webhook = client.post("/v1/webhooks", {"url": named + "/inner", "service": "inner"})
     client.post("/v1/services/inner/rollouts", {"release": "v1", "allow_no_gateway": True})
     said = wait_for("refused", lambda: shown(client, webhook)["last_error"], 20)
     assert "private" in said or "loopback" in said or "address" in said, said
     assert not receiver.of("/inner") and shown(client, webhook)["pending"] >= 1
+
+
+def test_an_inner_address_is_refused_when_the_webhook_is_created(own_world):
+    client = own_world(SERIN_WEBHOOK_PRIVATE=0).start().client()
+    for host in ("10.0.0.1", "127.0.0.1:8080", "[::1]", "[::ffff:192.168.0.1]:1", "2130706433", "0x7f.1", "169.254.169.254"):
+        with pytest.raises(serin.Problem) as problem:
+            client.post("/v1/webhooks", {"url": f"https://{host}/x"})
+        said = problem.value.body
+        assert problem.value.status == 422 and said["errors"][0] == {"pointer": "/url", "detail": "is not an address of the public internet"}, said
+        assert "SERIN_WEBHOOK_PRIVATE" in said["next_step"]
+    for url in ("https://8.8.8.8/x", "https://[2606:4700::1111]:8443/x", "https://10.example.com/x?y=10.0.0.1"):
+        assert client.post("/v1/webhooks", {"url": url})["secret"]
