@@ -316,6 +316,11 @@ static int set_arrivals(struct work *work, int32_t stable, int32_t canary)
         snprintf(work->arrivals_text, sizeof work->arrivals_text, "arriving as recorded");
         status = traffic_like(traffic, &work->outcomes, stable, canary, shown_path(from), &fault);
     }
+    if (traffic->sorted) {
+        size_t used = strlen(work->arrivals_text);
+        snprintf(work->arrivals_text + used, sizeof work->arrivals_text - used,
+                 " (sorted: the rows are not in order of arrival)");
+    }
     work->backtest.arrivals = work->arrivals_text;
     return status == STATUS_OK ? CLI_OK : cli_fault(work->cli, &fault);
 }

@@ -38,6 +38,7 @@ struct backtest_traffic {
     /* as_recorded: the row that belongs to each arrival, and whose it is; owned */
     const struct outcome **recorded;
     bool *of_canary;
+    bool sorted;    /* rows of a release were in another order than they arrived */
     size_t skipped; /* as_recorded: rows before the canary's first */
     int32_t strata; /* >= 1 */
 };

@@ -114,10 +114,32 @@ static enum status too_few(const char *name, struct fault *fault)
     return STATUS_INVALID;
 }
 
+/* Files hold one release behind the other, or all by time: what counts is the order inside each that is used;
+   without a column for it (-1), that of all rows. */
+static bool out_of_order(const struct outcomes *outcomes, int32_t release, int32_t other)
+{
+    const int32_t used[] = {release, other};
+    for (size_t arm = 0; arm < 2; arm++) {
+        double newest = -INFINITY;
+        for (size_t i = 0; i < outcomes->count; i++) {
+            const struct outcome *outcome = &outcomes->item[i];
+            if (outcome->release != used[arm] || isnan(outcome->arrival_s)) {
+                continue;
+            }
+            if (outcome->arrival_s < newest) {
+                return true;
+            }
+            newest = outcome->arrival_s;
+        }
+    }
+    return false;
+}
+
 enum status traffic_like(struct backtest_traffic *traffic, const struct outcomes *outcomes, int32_t release,
                          int32_t other, const char *name, struct fault *fault)
 {
     size_t count = 0;
+    traffic->sorted = out_of_order(outcomes, release, other);
     traffic->arrival = calloc(outcomes->count, sizeof *traffic->arrival);
     if (traffic->arrival == NULL) {
         return no_memory(fault);
@@ -209,6 +231,10 @@ enum status traffic_as_recorded(struct backtest_traffic *traffic, const char *na
     if (status == STATUS_OK) {
         size_t count = add_timed(&traffic->stable, false, rows);
         count += add_timed(&traffic->canary, true, rows + count);
+        for (size_t i = 1; i < count; i++) {
+            traffic->sorted = traffic->sorted || (rows[i].canary == rows[i - 1].canary &&
+                                                  rows[i].row->arrival_s < rows[i - 1].row->arrival_s);
+        }
         qsort(rows, count, sizeof *rows, earlier);
         status = take(traffic, rows, count, name, fault);
     }

@@ -119,7 +119,24 @@ static bool is_group(const char *word)
     return false;
 }
 
-/* "rollout pause" for "rollout puase", and for "pause". */
+/* The one command that begins with what was typed; NULL if there is none, or several. */
+static const char *begun_command(const char *line)
+{
+    const struct command *commands[COMMANDS_MAX];
+    const char *found = NULL;
+    size_t n = all(commands), length = strlen(line);
+    for (size_t i = 0; i < n; i++) {
+        if (length >= 3 && strncmp(commands[i]->name, line, length) == 0) {
+            if (found != NULL) {
+                return NULL;
+            }
+            found = commands[i]->name;
+        }
+    }
+    return found;
+}
+
+/* "rollout pause" for "rollout puase", and for "pause"; "rollout status" for "rollout stat". */
 static const char *near_command(const char *const *words, size_t count)
 {
     const struct command *commands[COMMANDS_MAX];
@@ -136,7 +153,8 @@ static const char *near_command(const char *const *words, size_t count)
     }
     if (count > 1) {
         snprintf(line, sizeof line, "%s %s", words[0], words[1]);
-        const char *near = spelling_nearest(line, names, n);
+        const char *near = begun_command(line);
+        near = near != NULL ? near : spelling_nearest(line, names, n);
         if (near != NULL) {
             return near;
         }

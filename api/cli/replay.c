@@ -58,12 +58,22 @@ static int from_server(struct cli *cli, const char *id, const char *save, struct
     return code;
 }
 
+/* A page is one object: what begins as one and ends otherwise has lost its end. */
+static bool ends_amid(const char *page, size_t length)
+{
+    while (length > 0 && strchr(" \t\r\n", page[length - 1]) != NULL) {
+        length--;
+    }
+    return length > 0 && page[0] == '{' && page[length - 1] != '}';
+}
+
 /* The whole file as one page, whatever its line ends. */
-static enum status whole_file(const char *path, struct record *record, struct fault *fault)
+static enum status whole_file(const char *path, struct record *record, bool *cut, struct fault *fault)
 {
     struct text data;
     enum status status = cli_read_file(path, RECORD_PAGE_MAX, &data, fault);
     if (status == STATUS_OK) {
+        *cut = ends_amid(text_get(&data), data.length);
         status = record_page(record, text_get(&data), data.length, fault);
         text_free(&data);
     }
@@ -86,6 +96,7 @@ static int from_file(struct cli *cli, const char *path, struct record *record)
     char *line = NULL;
     size_t room = 0, number = 0;
     ssize_t length;
+    bool cut = false;
     if (file == NULL) {
         return cli_refuse(cli, NULL, "%s: %s", path, strerror(errno));
     }
@@ -94,6 +105,7 @@ static int from_file(struct cli *cli, const char *path, struct record *record)
         if (length > RECORD_PAGE_MAX) {
             status = fault_set(&fault, STATUS_TOO_LARGE, "A page has more than %d bytes", RECORD_PAGE_MAX);
         } else if (!blank(line)) {
+            cut = ends_amid(line, (size_t)length);
             status = record_page(record, line, (size_t)length, &fault);
         }
     }
@@ -102,11 +114,11 @@ static int from_file(struct cli *cli, const char *path, struct record *record)
         fclose(file);
     }
     if (status == STATUS_MALFORMED && number == 1 && !input) {
-        status = whole_file(path, record, &fault);
+        status = whole_file(path, record, &cut, &fault);
     }
-    if (status == STATUS_OK && !record->last) {
+    if ((status == STATUS_OK && !record->last) || (status == STATUS_MALFORMED && cut)) {
         return cli_refuse(cli, "Save it again: serin replay ROLLOUT --save FILE",
-                          "%s ends before the record does", path);
+                          "%s ends before the record does", input ? "standard input" : path);
     }
     if (status != STATUS_OK) {
         fprintf(cli->err, "serin: %s: page %zu is no page of a record\n", input ? "standard input" : path,
@@ -458,7 +470,10 @@ static int fill(struct cli *cli, struct args *args, struct record *record)
 {
     const char *file = args_get(args, "file"), *save = args_get(args, "save");
     char id[ID_MAX];
-    if ((file != NULL) == (args->words > 0)) {
+    if (file != NULL && args->words > 0) {
+        return cli_usage(cli, "give a rollout or service, or --file FILE, not both");
+    }
+    if (file == NULL && args->words == 0) {
         return cli_usage(cli, "give a rollout or service, or --file FILE");
     }
     if (file != NULL) {

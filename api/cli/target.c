@@ -1,8 +1,10 @@
 /* Rollouts by id or service. */
 #include "cli/target.h"
 
+#include "base/id.h"
 #include "cli/pick.h"
 
+#include <stdio.h>
 #include <string.h>
 
 void target_path(struct text *path, const char *id, const char *part)
@@ -28,15 +30,16 @@ static int newest(struct cli *cli, const char *service, char id[ID_MAX])
     }
     snprintf(id, ID_MAX, "%s", pick_text(pick_nth(answer.json, "items", 0), "id"));
     client_answer_free(&answer);
-    return id[0] != '\0' ? CLI_OK
-                         : cli_refuse(cli, "Start one: serin rollout start SERVICE RELEASE",
-                                      "the service %s has had no rollout yet", service);
+    char next[NAME_MAX_LENGTH + 64];
+    snprintf(next, sizeof next, "Start one: serin rollout start %s RELEASE", service);
+    return id[0] != '\0' ? CLI_OK : cli_refuse(cli, next, "the service %s has had no rollout yet", service);
 }
 
 int target_find(struct cli *cli, const char *word, enum target target, char id[ID_MAX])
 {
     struct client_answer answer;
     struct text path;
+    char next[NAME_MAX_LENGTH + 64];
     if (id_valid("ro", word)) {
         snprintf(id, ID_MAX, "%s", word);
         return CLI_OK;
@@ -58,8 +61,8 @@ int target_find(struct cli *cli, const char *word, enum target target, char id[I
         return CLI_OK;
     }
     if (target == TARGET_LIVE) {
-        return cli_refuse(cli, "See what there was: serin rollout list SERVICE",
-                          "the service %s has no live rollout", word);
+        snprintf(next, sizeof next, "See what there was: serin rollout list %s", word);
+        return cli_refuse(cli, next, "the service %s has no live rollout", word);
     }
     return newest(cli, word, id);
 }

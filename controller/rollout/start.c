@@ -172,8 +172,7 @@ static enum status freeze_documents(struct documents *documents, struct rollout_
 /* --- what must hold
  * -------------------------------------------------------------------------------------------------- */
 
-static enum status check_release(struct db *db, const char *service, const char *release, const char *stable,
-                                 struct fault *fault)
+static enum status check_release(struct db *db, const char *service, const char *release, struct fault *fault)
 {
     struct controls_release found;
     enum status status = controls_release(db, service, release, &found, fault);
@@ -187,11 +186,17 @@ static enum status check_release(struct db *db, const char *service, const char 
             "lift-quarantine').",
             "Release %s (or one with the same content) was rolled back by evidence and is quarantined%s",
             release, "");
-    } else if (status == STATUS_OK && strcmp(release, stable) == 0) {
-        status = conflict(fault, "There is nothing to roll out.",
-                          "Release %s is the stable release of %s already", release, service);
     }
     return status;
+}
+
+static enum status check_not_stable(const char *service, const char *release, const char *stable,
+                                    struct fault *fault)
+{
+    return strcmp(release, stable) != 0
+               ? STATUS_OK
+               : conflict(fault, "There is nothing to roll out.",
+                          "Release %s is the stable release of %s already", release, service);
 }
 
 static enum status check_gateways(struct db *db, const struct rollout_start *start, struct fault *fault)
@@ -355,13 +360,15 @@ enum status start_run(struct db *db, const struct rollout_start *start, const st
     if (status == STATUS_OK)
         status = read_documents(db, start, documents, fault);
     if (status == STATUS_OK)
+        status = check_release(db, start->service, start->release, fault);
+    if (status == STATUS_OK)
         status = check_gateways(db, start, fault);
     if (status == STATUS_OK)
         status = clear_live(db, start, actor, fault);
     if (status == STATUS_OK)
         status = routes_current(db, start->service, &route, fault);
     if (status == STATUS_OK)
-        status = check_release(db, start->service, start->release, route.stable, fault);
+        status = check_not_stable(start->service, start->release, route.stable, fault);
     if (status == STATUS_OK)
         status = check_budget(db, start, documents, fault);
     if (status == STATUS_OK)

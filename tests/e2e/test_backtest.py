@@ -96,6 +96,20 @@ def test_a_plan_of_its_own_and_arrivals_of_its_own(tmp_path):
     assert [s["weight"] for s in whole["setup"]["plan"]["steps"]] == [5000, 10000]
     assert whole["setup"]["requests_per_second"] == pytest.approx(20, rel=1e-3)
     assert {r["phase"] for r in whole["results"]} == {"rolled_back"}
+    assert "sorted" not in whole["setup"]["arrivals"]
+
+
+def test_rows_that_are_not_in_order_of_arrival_are_sorted_and_it_is_said(tmp_path):
+    head, *rows = open(OUTCOMES).read().splitlines()
+    behind = write(tmp_path, "behind.csv", "\n".join([head, *reversed(rows)]) + "\n")
+    apart = write(tmp_path, "apart.csv", "\n".join([head, *sorted(rows, key=lambda r: r.split(",")[1])]) + "\n")
+    words = ("--policy", POLICY, "--stable", "v1", "--canary", "v3", "--seeds", "2", "--json")
+    for more in ((), ("--as-recorded",)):
+        more = words[:-3] + words[-1:] + more if more else words
+        told = {path: json.loads(run("--outcomes", path, *more).stdout)["setup"] for path in (OUTCOMES, behind, apart)}
+        assert "sorted: the rows are not in order of arrival" in told[behind]["arrivals"], told
+        assert "sorted" not in told[OUTCOMES]["arrivals"] + told[apart]["arrivals"], "releases one after the other are no disorder"
+        assert told[behind]["requests_per_second"] == pytest.approx(told[OUTCOMES]["requests_per_second"], rel=1e-2)
 
 
 def test_outcomes_may_be_json_lines_from_standard_input():

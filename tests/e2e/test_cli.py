@@ -404,6 +404,7 @@ def test_one_that_only_reports_is_no_gateway_to_wait_for(run, client, world):
 
 def test_versions_releases_and_the_rest(run, client, tmp_path):
     prepared(client, "rest")
+    assert "has no release v9" in run("rollout", "start", "rest", "v9", code=1).stderr, "before it asks for gateways"
     file = tmp_path / "prompt.txt"
     file.write_text("One\nTwo\n")
     registered = run("version", "register", "prompt", "rest-own", "--file", str(file), "-m", "why").stdout
@@ -591,6 +592,8 @@ def test_wrong_usage_is_2_and_helps(run):
     for words, part in ((("rolout", "start", "x", "y"), 'did you mean "serin rollout start"'),
                         (("rollout", "puase", "x"), 'did you mean "serin rollout pause"'),
                         (("pause", "x"), 'did you mean "serin rollout pause"'),
+                        (("rollout", "stat", "x"), 'did you mean "serin rollout status"'),
+                        (("replay", "x", "--file", "y"), "not both"), (("replay",), "give a rollout or service, or --file FILE"),
                         (("rollbak", "x"), 'did you mean "serin rollback"'),
                         (("event",), 'did you mean "serin events"'), (("frobnicate",), "no command"),
                         (("rollout",), "one more word"),

@@ -90,6 +90,13 @@ def test_a_saved_record_needs_no_server_and_a_changed_one_is_found_out(fast, jud
     record = whole(fast.client(), judged)
     assert changed(record, tmp_path, lambda r: None, indent=2).returncode == 0, "formatted over many lines"
 
+    data = saved.read_bytes()
+    for at in (len(data) // 2, len(data) - 40):  # cut in the middle of a string, of an object
+        (tmp_path / "cut.record").write_bytes(data[:at].rstrip(b"}\n"))
+        run = replay(tmp_path / "cut.record")
+        assert run.returncode == 1 and "ends before the record does" in run.stderr and "Save it again" in run.stderr, run.stderr
+        assert "closing" not in run.stderr, run.stderr
+
     def block(r):  # the canary was a little less bad
         bad = next(b for b in reversed(r["blocks"]) if b["canary"]["k"] > 2)
         bad["canary"]["k"] -= 2
@@ -126,7 +133,7 @@ def test_a_saved_record_needs_no_server_and_a_changed_one_is_found_out(fast, jud
         r["next_cursor"] = "more"
     run = changed(record, tmp_path, unfinished)
     assert run.returncode == 1 and "ends before the record does" in run.stderr, run.stderr
-    (tmp_path / "nonsense").write_text("{\"a\":")
+    (tmp_path / "nonsense").write_text("{\"a\":}")
     run = replay(tmp_path / "nonsense")
     assert run.returncode == 1 and "no page of a record" in run.stderr, run.stderr
 

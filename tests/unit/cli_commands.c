@@ -253,6 +253,7 @@ Test(cli_commands, verbs)
     struct canned_run run = canned_serin("rollout", "pause", "idle", NULL);
     cr_assert_eq(run.code, 1);
     HAS(run.err, "the service idle has no live rollout");
+    HAS(run.err, "serin rollout list idle");
 }
 
 Test(cli_commands, usage)
