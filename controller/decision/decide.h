@@ -120,7 +120,7 @@ struct snapshot {
     X(FROZEN, "advances are frozen")                                                                         \
     X(CORPORA, "every corpus is ready")                                                                      \
     X(APPLIED, "the live gateways have applied the weight")                                                  \
-    X(WORSE, "canary proven worse than stable")                                                              \
+    X(WORSE, "canary proven worse than what it is compared with")                                            \
     X(CEILING, "canary proven above a ceiling, on its own")                                                  \
     X(SHARED_CAUSE, "both arms broken for longer than shared_hold")                                          \
     X(ATTRIBUTING, "a ceiling is broken, cause not yet proven")                                              \
