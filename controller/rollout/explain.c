@@ -51,16 +51,18 @@ static struct wall_time moment(const struct rollout_state *state, double at_s)
 static const char *const action_names[] = {"rollback", "pause", "notify"};
 
 static struct json_object *guardrail_object(const struct rollout_state *state, enum sli sli,
-                                            enum verdict verdict, const struct fault *source)
+                                            enum verdict verdict, const struct fault *source,
+                                            const struct cohort_unmatched *unmatched)
 {
     const struct guardrail *guardrail = &state->spec.policy.guardrail[sli];
     const struct sli_evidence *evidence = &state->evidence.evidence.sli[sli];
     struct json_object *object = json_object_new_object();
-    char says[600], needs[200] = "", human[CLOCK_TEXT_MAX];
+    char says[SAYS_MAX], needs[200] = "", human[CLOCK_TEXT_MAX];
     double eta = explain_eta(state, sli, verdict);
     if (object == NULL)
         return NULL;
     explain_guardrail_words(state, sli, verdict, source, says, sizeof says);
+    explain_absent_words(sli, unmatched, says, sizeof says);
     if (phase_live(state->row.phase) && state->row.step >= 1 && explain_proof_missing(state, sli)) {
         if (eta > 0)
             snprintf(needs, sizeof needs, "proof that %s is not worse: about %s more for a healthy canary",
@@ -203,12 +205,14 @@ static struct judgement judged(struct rollout_state *state)
 }
 
 static void put_guardrails(const struct rollout_state *state, const enum verdict verdicts[SLI_COUNT],
-                           const struct fault *source, struct json_object *out)
+                           const struct fault *source, const struct cohort_unmatched *unmatched,
+                           struct json_object *out)
 {
     struct json_object *guardrails = json_object_new_array();
     for (int i = 0; guardrails != NULL && i < SLI_COUNT; i++)
         if (state->spec.policy.guardrail[i].used)
-            json_object_array_add(guardrails, guardrail_object(state, (enum sli)i, verdicts[i], source));
+            json_object_array_add(guardrails,
+                                  guardrail_object(state, (enum sli)i, verdicts[i], source, unmatched));
     explain_put(out, "guardrails", guardrails);
 }
 
@@ -223,6 +227,24 @@ static struct json_object *inputs_known(const struct snapshot *snapshot)
     return inputs;
 }
 
+/* Of the newest seconds that are old enough for every deadline. */
+static enum status find_unmatched(struct db *db, const struct rollout_state *state,
+                                  struct cohort_unmatched *out, struct fault *fault)
+{
+    double counted = INFINITY;
+    *out = (struct cohort_unmatched){0};
+    for (int i = 0; i < SLI_COUNT; i++)
+        if (state->spec.policy.guardrail[i].used && sli_deadline((enum sli)i))
+            counted = fmin(counted, state->evidence.evidence.sli[i].last_tick);
+    if (!isfinite(counted) || counted <= 0 || !state->evidence.has_quality ||
+        state->evidence.quality != QUALITY_COHORT)
+        return STATUS_OK;
+    int64_t base_s = state_base_s(state), to_s = base_s + (int64_t)counted;
+    int64_t from_s = to_s - EXPLAIN_UNMATCHED_S > base_s ? to_s - EXPLAIN_UNMATCHED_S : base_s;
+    return cohorts_unmatched(db, state->row.service, state->row.release, state->row.stable, from_s, to_s, out,
+                             fault);
+}
+
 static enum status build(struct db *db, struct rollout_state *state, enum verdict verdicts[SLI_COUNT],
                          struct json_object *out, struct fault *fault)
 {
@@ -232,7 +254,10 @@ static enum status build(struct db *db, struct rollout_state *state, enum verdic
     double eta;
     struct judgement judgement = judged(state);
     struct fault source = {.detail = ""};
+    struct cohort_unmatched unmatched;
     enum status status = gateways_object(db, state, &gateways, fault);
+    if (status == STATUS_OK)
+        status = find_unmatched(db, state, &unmatched, fault);
     for (int i = 0; i < SLI_COUNT && status == STATUS_OK && source.detail[0] == '\0'; i++)
         if (verdicts[i] == VERDICT_ERROR)
             status = rollouts_source_fault(db, state->row.id, &source, fault);
@@ -251,7 +276,7 @@ static enum status build(struct db *db, struct rollout_state *state, enum verdic
     explain_put(out, "watch", watch_object(state));
     explain_put(out, "judgement", judgement_object(state, &judgement, &against));
     explain_put(out, "muted", explain_mutes(state));
-    put_guardrails(state, verdicts, &source, out);
+    put_guardrails(state, verdicts, &source, &unmatched, out);
     explain_put(out, "needs", explain_needs(state, &snapshot, verdicts, &eta, unknown, sizeof unknown));
     explain_put(out, "eta_s", seconds_or_null(eta));
     explain_put_text(out, "eta_unknown", unknown);

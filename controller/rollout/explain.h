@@ -2,6 +2,10 @@
 #pragma once
 
 #include "rollout/state.h"
+#include "store/cohorts.h"
+
+/* Of how long the admissions are looked at that have no outcome. */
+enum { EXPLAIN_UNMATCHED_S = 900 };
 
 /* Adds a field; on no memory the value is dropped and false returned. `value` NULL is null. */
 bool explain_put(struct json_object *object, const char *name, struct json_object *value);
@@ -47,6 +51,9 @@ struct json_object *explain_mutes(const struct rollout_state *state);
 void explain_judgement_words(const struct judgement *judgement, char *out, size_t size);
 void explain_guardrail_words(const struct rollout_state *state, enum sli sli, enum verdict verdict,
                              const struct fault *source, char *out, size_t size);
+/* Adds to the words of a deadline SLI how many of its bad requests had no outcome, where the counts can tell.
+ */
+void explain_absent_words(enum sli sli, const struct cohort_unmatched *unmatched, char *out, size_t size);
 /* What the quality of the data means for the comparison. */
 void explain_quality_words(const struct rollout_state *state, char *out, size_t size);
 /* Whether the comparison goes on at the highest weight. *compares: stable gets traffic now. */

@@ -132,6 +132,27 @@ void explain_guardrail_words(const struct rollout_state *state, enum sli sli, en
         snprintf(out, size, "Not proven yet, nothing suspicious: %s.", counts);
 }
 
+void explain_absent_words(enum sli sli, const struct cohort_unmatched *unmatched, char *out, size_t size)
+{
+    size_t used = strlen(out);
+    if (!sli_deadline(sli) || unmatched->canary_absent + unmatched->stable_absent == 0)
+        return;
+    snprintf(out + used, size - used,
+             " Without an outcome, and so bad: %lld of %lld canary requests and %lld of %lld of stable in "
+             "the last "
+             "%d min.",
+             (long long)unmatched->canary_absent, (long long)unmatched->canary_admissions,
+             (long long)unmatched->stable_absent, (long long)unmatched->stable_admissions,
+             EXPLAIN_UNMATCHED_S / 60);
+    used = strlen(out);
+    if (unmatched->misplaced > 0)
+        snprintf(
+            out + used, size - used,
+            " But %lld outcomes came in seconds without their admission: a gateway's admissions must have "
+            "the ages of their requests.",
+            (long long)unmatched->misplaced);
+}
+
 void explain_quality_words(const struct rollout_state *state, char *out, size_t size)
 {
     if (!state->evidence.has_quality) {

@@ -91,6 +91,22 @@ enum status cohorts_late(struct db *db, const char *service, const char *canary,
     return status;
 }
 
+enum status cohorts_unmatched(struct db *db, const char *service, const char *canary, const char *stable,
+                              int64_t from_s, int64_t to_s, struct cohort_unmatched *out, struct fault *fault)
+{
+    struct db_params params = {.count = 0};
+    struct db_rows *rows = NULL;
+    memset(out, 0, sizeof *out);
+    put_window(&params, service, from_s, to_s, canary, stable);
+    enum status status = db_run(db, &sql_cohorts_unmatched, &params, &rows, fault);
+    if (status == STATUS_OK)
+        *out = (struct cohort_unmatched){db_get_integer(rows, 0, 0), db_get_integer(rows, 0, 1),
+                                         db_get_integer(rows, 0, 2), db_get_integer(rows, 0, 3),
+                                         db_get_integer(rows, 0, 4)};
+    db_rows_free(rows);
+    return status;
+}
+
 enum status cohorts_strays(struct db *db, const char *service, const char *canary, const char *stable,
                            int64_t from_s, int64_t to_s, int64_t *requests, char release[NAME_MAX_LENGTH + 1],
                            struct fault *fault)

@@ -42,6 +42,15 @@ enum status cohorts_late(struct db *db, const char *service, const char *canary,
                          int64_t from_s, int64_t to_s, struct cohort_late *out,
                          struct fault *fault) MUST_CHECK;
 
+/* What was admitted and has no outcome in its second, and outcomes in seconds without as many admissions, of
+   the gateways that report admissions in a window. */
+struct cohort_unmatched {
+    int64_t canary_admissions, canary_absent, stable_admissions, stable_absent, misplaced;
+};
+enum status cohorts_unmatched(struct db *db, const char *service, const char *canary, const char *stable,
+                              int64_t from_s, int64_t to_s, struct cohort_unmatched *out,
+                              struct fault *fault) MUST_CHECK;
+
 /* Releases beside these two that were given requests in a window, though no route of the service names them.
  *requests is how many; `release` one of them ("" = none). */
 enum status cohorts_strays(struct db *db, const char *service, const char *canary, const char *stable,

@@ -25,6 +25,19 @@ FROM observations
 WHERE service = $1 AND bucket_s >= $2 AND bucket_s < $3 AND release IN ($4::text, $5::text)
 HAVING count(*) > 0
 
+-- Of an admission without its outcome and an outcome without its admission nobody can tell that they are one request; so
+-- both are summed for themselves, second by second.
+-- :name cohorts_unmatched
+SELECT coalesce(sum(o.admissions) FILTER (WHERE o.release = $4::text), 0)::bigint,
+       coalesce(sum(greatest(o.admissions - o.outcomes - o.late_outcomes, 0)) FILTER (WHERE o.release = $4::text), 0)::bigint,
+       coalesce(sum(o.admissions) FILTER (WHERE o.release = $5::text), 0)::bigint,
+       coalesce(sum(greatest(o.admissions - o.outcomes - o.late_outcomes, 0)) FILTER (WHERE o.release = $5::text), 0)::bigint,
+       coalesce(sum(greatest(o.outcomes + o.late_outcomes - o.admissions, 0)) FILTER (WHERE o.admits > 0), 0)::bigint
+FROM (SELECT release, admissions, outcomes, late_outcomes, sum(admissions) OVER (PARTITION BY gateway) AS admits
+      FROM observations
+      WHERE service = $1::text AND bucket_s >= $2::bigint AND bucket_s < $3::bigint AND release IN ($4::text, $5::text)
+        AND interval_s = 0) o
+
 -- :name cohorts_strays
 SELECT sum(admissions)::bigint, min(release)
 FROM observations

@@ -372,3 +372,44 @@ Test(rollout_checks, counts_by_completion_are_left_out_until_their_interval_is_o
     cr_assert(second - admitted >= 15, "by completion: %g, not long after %g", second, admitted);
     cr_assert_float_eq(ten - second, 9, 1e-9, "of ten seconds each: %g, of one: %g", ten, second);
 }
+
+static void explained(const char *id, const char *part, bool there)
+{
+    struct fault fault = {0};
+    struct text said;
+    text_init(&said, 1 << 20);
+    db_deadline(world.db, clock_mono_after_ms(clock_mono(), 10000));
+    cr_assert_eq(rollout_explain(world.db, id, &said, &fault), STATUS_OK, "%s", fault.detail);
+    cr_assert_eq(strstr(text_get(&said), part) != NULL, there, "%s", text_get(&said));
+    text_free(&said);
+}
+
+Test(rollout_checks, a_deadline_says_how_many_had_no_outcome_and_how_many_no_admission, .fini = close_world)
+{
+    open_world("{\"refusal\":{\"objective\":90},\"ttft\":{\"objective\":90,\"threshold\":\"1s\"}}",
+               "\"refusal\":{\"maturity\":\"2s\",\"budget_share\":0},"
+               "\"ttft\":{\"maturity\":\"2s\",\"budget_share\":0}",
+               ",\"warmup\":\"0s\"");
+    char *id = strdup(world_start(&world, "v2"));
+    world_at(&world, 1);
+    world_gateway_applies(&world);
+    world_tick(&world, id);
+    for (int second = 2; second < 200; second++) {
+        count(second, &(struct second){.release = "v1", .stratum = "", .n = 95});
+        count(second, &(struct second){.release = "v2", .stratum = "", .n = 5});
+        world_at(&world, second + 4);
+        world_gateway_applies(&world);
+        world_tick(&world, id);
+    }
+    explained(id, "Without an outcome", false);
+    /* as a gateway does that reports all its admissions with one age */
+    world_sql(&world,
+              "UPDATE observations SET outcomes = outcomes - 1 WHERE bucket_s %% 2 = 0 AND release = 'v2'");
+    explained(id, "Without an outcome, and so bad: ", true);
+    explained(id, " canary requests and 0 of ", true);
+    explained(id, "without their admission", false);
+    world_sql(&world,
+              "UPDATE observations SET outcomes = outcomes + 1 WHERE bucket_s %% 2 = 1 AND release = 'v1'");
+    explained(id, "outcomes came in seconds without their admission", true);
+    free(id);
+}
