@@ -115,6 +115,9 @@ static void why(struct json_object *explanation, bool colors, struct text *out)
     if (reason[0] != '\0') {
         output_wrap(out, reason, 0, WRAP);
     }
+    if (pick_has(explanation, "since_then")) {
+        output_wrap(out, pick_text(explanation, "since_then"), 0, WRAP);
+    }
     if (rule[0] != '\0') {
         text_puts(out, "Rule ");
         output_paint(out, colors, PAINT_BOLD, rule);

@@ -27,14 +27,12 @@ static void row(struct table *table, struct json_object *item)
 {
     char text[OUTPUT_MAX], changelog[OUTPUT_SHORT_MAX];
     bool quarantined = pick_has(item, "quarantined"), baked = pick_has(item, "baked_at");
+    const char *became = quarantined ? "quarantined" : baked ? "baked" : "new";
+    if (pick_bool(item, "stable")) {
+        became = quarantined ? "stable, quarantined" : baked ? "stable" : "stable, unproven";
+    }
     table_cell(table, pick_text(item, "name"));
-    table_cell_painted(table,
-                       quarantined ? PAINT_RED
-                       : baked     ? PAINT_GREEN
-                                   : PAINT_NONE,
-                       quarantined ? "quarantined"
-                       : baked     ? "baked"
-                                   : "new");
+    table_cell_painted(table, quarantined ? PAINT_RED : baked ? PAINT_GREEN : PAINT_NONE, became);
     snprintf(text, sizeof text, "%zu", pick_length(item, "artifacts"));
     table_cell(table, text);
     table_cell(table, output_since(pick_text(item, "created_at"), text));
@@ -87,6 +85,9 @@ static void show_state(struct text *out, bool colors, struct json_object *releas
     output_clean(out, pick_text(release, "created_by"), false);
     if (pick_has(release, "baked_at")) {
         text_printf(out, ", proven %s", output_since(pick_text(release, "baked_at"), since));
+    }
+    if (pick_bool(release, "stable")) {
+        text_puts(out, pick_has(release, "baked_at") ? ", stable now" : ", stable now, never proven");
     }
     text_putc(out, '\n');
     if (quarantined != NULL) {

@@ -141,7 +141,10 @@ static int show_status(struct cli *cli, struct client_answer *answer, struct jso
     explain_muted(answer->json, &out);
     put_route(&out, answer->json);
     if (pick_bool(answer->json, "unproven")) {
-        output_paint(&out, cli->out_colors, PAINT_YELLOW, "A step was passed without proof.");
+        output_paint(&out, cli->out_colors, PAINT_YELLOW,
+                     pick_has(answer->json, "stable")
+                         ? "A step was passed without proof."
+                         : "Unproven: a first release has no stable beside it to be compared with.");
         text_putc(&out, '\n');
     }
     if (pick_has(answer->json, "step_deadline_at")) {

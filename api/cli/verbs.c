@@ -150,7 +150,12 @@ const struct command verb_commands[] = {
     {"rollout promote", "ID|SERVICE", "skip the rest of this step, unproven", NULL, promote_options, 1, 1,
      run_promote},
     {"rollout abort", "ID|SERVICE", "all traffic back to stable, now",
-     "Works in every phase. Does not quarantine.", reason_options, 1, 1, run_abort},
+     "Works in every phase. Does not quarantine. The first release of a service has no stable to go back to: "
+     "the "
+     "service has no route then, and gateways get 404. To replace it while it serves: serin rollout start "
+     "SERVICE "
+     "RELEASE --supersede.",
+     reason_options, 1, 1, run_abort},
     {"rollout retry", "ID|SERVICE", "start the same release and plan anew",
      "Of a service: its live rollout, else the newest.", retry_options, 1, 1, run_retry},
     {"rollout set-weight", "ID|SERVICE WEIGHT", "lower the canary's weight",

@@ -225,7 +225,7 @@ void agent_book_answer(struct agent_book *book, const struct agent_ask *ask, con
     }
     if (percent < 0) {
         server->last = nothing;
-        say(out, view->routed ? "# service %s has no release %s\n" : "# service %s has no route yet\n",
+        say(out, view->routed ? "# service %s has no release %s\n" : "# service %s has no route\n",
             ask->service, ask->release);
         return;
     }

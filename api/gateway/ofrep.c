@@ -26,12 +26,12 @@ static enum status read_request(struct request *request, struct ofrep_request *o
 static enum MHD_Result no_flag(struct request *request, bool known)
 {
     char detail[160];
-    snprintf(detail, sizeof detail, known ? "Service %s has no route yet" : "There is no service %s",
+    snprintf(detail, sizeof detail,
+             known ? "Service %s has no route: no release of it serves" : "There is no service %s",
              request->argument);
     return answer_refusal(
         request, STATUS_NOT_FOUND, detail,
-        known ? "Cut a release and start its rollout; the first release takes all traffic when its "
-                "gates hold."
+        known ? "Start a rollout of a release; the first one takes all traffic when its gates hold."
               : "A flag is the name of a service: see GET /v1/services on the control port.");
 }
 

@@ -100,11 +100,10 @@ static enum MHD_Result refuse(struct request *request, enum decision decision)
         return answer_refusal(request, STATUS_NOT_FOUND, detail,
                               "Look at the names with GET /v1/services on the control port.");
     }
-    snprintf(detail, sizeof detail, "Service %s has no route yet: no release of it has been rolled out",
-             request->argument);
+    snprintf(detail, sizeof detail, "Service %s has no route: no release of it serves", request->argument);
     return answer_refusal(
         request, STATUS_NOT_FOUND, detail,
-        "Cut a release and start its rollout; the first release takes all traffic when its gates hold.");
+        "Start a rollout of a release; the first one takes all traffic when its gates hold.");
 }
 
 /* Reads ?format=, ?key= and ?variable=. They are read again when a parked request is answered. */

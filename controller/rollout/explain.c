@@ -48,7 +48,12 @@ static struct wall_time moment(const struct rollout_state *state, double at_s)
     return time;
 }
 
-static const char *const action_names[] = {"rollback", "pause", "notify"};
+/* What a fail does in this rollout: where there is nothing to go back to, it pauses. */
+static const char *action_name(const struct rollout_state *state, enum guardrail_action action)
+{
+    static const char *const names[] = {"rollback", "pause", "notify"};
+    return names[action == ACTION_ROLLBACK && state->row.stable[0] == '\0' ? ACTION_PAUSE : action];
+}
 
 static struct json_object *guardrail_object(const struct rollout_state *state, enum sli sli,
                                             enum verdict verdict, const struct fault *source,
@@ -71,7 +76,7 @@ static struct json_object *guardrail_object(const struct rollout_state *state, e
             snprintf(needs, sizeof needs, "proof that %s is not worse", sli_name(sli));
     }
     explain_put_text(object, "sli", sli_name(sli));
-    explain_put_text(object, "action", action_names[guardrail->action]);
+    explain_put_text(object, "action", action_name(state, guardrail->action));
     explain_put_text(object, "verdict", verdict_name(verdict));
     explain_put(object, "muted", json_object_new_boolean((state->muted & 1u << sli) != 0));
     explain_put(object, "total", arms(&evidence->total));
@@ -250,7 +255,7 @@ static enum status build(struct db *db, struct rollout_state *state, enum verdic
 {
     struct json_object *gateways = NULL;
     struct snapshot snapshot;
-    char next_step[SAYS_MAX], unknown[120];
+    char next_step[SAYS_MAX], since_then[NAME_SIZE + 64], unknown[120];
     double eta;
     struct judgement judgement = judged(state);
     struct fault source = {.detail = ""};
@@ -271,6 +276,8 @@ static enum status build(struct db *db, struct rollout_state *state, enum verdic
     struct explain_against against = explain_against(state, &snapshot);
     explain_next_step(state, &snapshot, &against, &source, next_step, sizeof next_step);
     put_place(state, out);
+    explain_since_then(state, since_then, sizeof since_then);
+    explain_put_text(out, "since_then", since_then);
     explain_put_text(out, "next_step", next_step);
     explain_put(out, "data", data_object(state, &source));
     explain_put(out, "watch", watch_object(state));

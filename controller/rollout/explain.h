@@ -58,6 +58,11 @@ void explain_absent_words(enum sli sli, const struct cohort_unmatched *unmatched
 void explain_quality_words(const struct rollout_state *state, char *out, size_t size);
 /* Whether the comparison goes on at the highest weight. *compares: stable gets traffic now. */
 void explain_watch_words(const struct rollout_state *state, bool *compares, char *out, size_t size);
+/* A first release that serves: there is none to go back to, and to abort it is to serve nothing. */
+bool explain_serves_alone(const struct rollout_state *state);
+/* What became of the service after this rollout had ended, as "Since then: ..."; false and "" where its route
+   is the one that this or a later rollout wrote. */
+bool explain_since_then(const struct rollout_state *state, char *out, size_t size);
 /* What to do now. */
 void explain_next_step(const struct rollout_state *state, const struct snapshot *snapshot,
                        const struct explain_against *against, const struct fault *source, char *out,

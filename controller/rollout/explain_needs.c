@@ -189,7 +189,8 @@ static void need_decisions(struct json_object *list, const struct rollout_state 
     if (state->row.phase == PHASE_PENDING && !state->world.corpora_ready)
         need(list, "the index of corpus %s to be reported ready", state->world.corpora);
     if (state->row.phase == PHASE_PAUSED)
-        need(list, "somebody to resume, promote or abort it");
+        need(list, "somebody to resume%s it",
+             explain_serves_alone(state) ? " or promote" : ", promote or abort");
     else if (snapshot->failed != 0)
         need(list, "somebody to decide about the guardrail that failed: promote, abort or mute it");
     if (snapshot->blind_since_ms >= 0)

@@ -241,16 +241,31 @@ static const struct {
     {"rollback", "'serin rollout retry {id}' starts it anew."},
 };
 
-static const char *by_phase(enum phase phase)
+bool explain_serves_alone(const struct rollout_state *state)
 {
-    switch (phase) {
+    return state->row.stable[0] == '\0' && state->row.step > 0 && phase_live(state->row.phase);
+}
+
+static const char *by_phase(const struct rollout_state *state)
+{
+    bool alone = explain_serves_alone(state);
+    if (alone && state->row.phase == PHASE_PAUSED)
+        return "'serin rollout resume {id}', or promote it. To replace it: serin rollout start {service} "
+               "RELEASE "
+               "--supersede; it serves until that one does.";
+    if (alone)
+        return "Nothing: it goes on by itself. Sooner: serin rollout promote {id}. There is no release to go "
+               "back to; to replace it: serin rollout start {service} RELEASE --supersede.";
+    switch (state->row.phase) {
     case PHASE_PAUSED:
         return "'serin rollout resume {id}', or promote or abort it.";
     case PHASE_COMPLETED:
         return "Nothing. To leave this release: serin rollback {service}.";
     case PHASE_ABORTED:
     case PHASE_ROLLED_BACK:
-        return "Nothing; all traffic is where it was before. 'serin rollout retry {id}' starts it anew.";
+        return state->row.stable[0] != '\0'
+                   ? "Nothing; all traffic is where it was before. 'serin rollout retry {id}' starts it anew."
+                   : "'serin rollout retry {id}' starts it anew.";
     case PHASE_PENDING:
     case PHASE_PROGRESSING:
     case PHASE_BAKING:
@@ -259,6 +274,37 @@ static const char *by_phase(enum phase phase)
     }
     return "Nothing: it goes on by itself. Sooner: serin rollout promote {id}. Back: serin rollout abort "
            "{id}.";
+}
+
+bool explain_since_then(const struct rollout_state *state, char *out, size_t size)
+{
+    const struct route_row *route = &state->route;
+    out[0] = '\0';
+    if (phase_live(state->row.phase) || route->epoch == 0 || route->rollout[0] != '\0' ||
+        route->written_at.us < state->row.phase_since.us)
+        return false;
+    snprintf(out, size, "Since then: rolled back by hand to %s.", route->stable);
+    return true;
+}
+
+/* What the rule that holds asks for; NULL if nothing of its own. */
+static const char *by_rule(const struct rollout_state *state)
+{
+    for (size_t i = 0; i < sizeof nexts / sizeof nexts[0]; i++)
+        if (strcmp(nexts[i].rule, state->row.rule) == 0 &&
+            !(explain_serves_alone(state) && strstr(nexts[i].text, "abort") != NULL))
+            return nexts[i].text;
+    return NULL;
+}
+
+/* Where the table of rules does not say what to do. */
+static const char *unruled(const struct rollout_state *state)
+{
+    char since[NAME_SIZE + 64];
+    const char *text = by_rule(state);
+    if (explain_since_then(state, since, sizeof since))
+        return "Nothing; see 'serin events {service}' for why it was rolled back.";
+    return text != NULL ? text : by_phase(state);
 }
 
 void explain_next_step(const struct rollout_state *state, const struct snapshot *snapshot,
@@ -272,16 +318,13 @@ void explain_next_step(const struct rollout_state *state, const struct snapshot 
     bool advances = phase_live(state->row.phase) && state->row.phase != PHASE_PAUSED;
     if (text == NULL && state->world.frozen && advances)
         text = "When it may go on: serin freeze --lift.";
-    for (size_t i = 0; text == NULL && i < sizeof nexts / sizeof nexts[0]; i++)
-        if (strcmp(nexts[i].rule, state->row.rule) == 0)
-            text = nexts[i].text;
     bool ends = explain_mute_ends(state, against, mute, sizeof mute);
     if (source->next_step[0] != '\0' && phase_live(state->row.phase))
         snprintf(out, size, "%s", source->next_step);
-    else if (text == NULL && ends)
+    else if (text == NULL && ends && by_rule(state) == NULL)
         out[0] = '\0';
     else
-        reason_fill(text != NULL ? text : by_phase(state->row.phase), &context, out, size);
+        reason_fill(text != NULL ? text : unruled(state), &context, out, size);
     /* who reads an explanation is there already */
     char *pointer = strstr(out, "; 'serin explain'");
     if (pointer != NULL)
@@ -289,4 +332,7 @@ void explain_next_step(const struct rollout_state *state, const struct snapshot 
     size_t used = strlen(out);
     if (ends && used < size)
         snprintf(out + used, size - used, "%s%s", used > 0 ? " " : "", mute);
+    used = strlen(out);
+    if (explain_serves_alone(state) && strstr(out, "bort") != NULL && strstr(out, "serve nothing") == NULL)
+        snprintf(out + used, size - used, " To abort it is to serve nothing: there is no stable release.");
 }

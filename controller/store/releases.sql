@@ -27,6 +27,8 @@ SELECT json_build_object(
            'created_at', serin_text(r.created_at), 'created_by', r.created_by,
            'baked_at', (SELECT serin_text(b.at) FROM bakes b WHERE b.service = r.service AND b.release = r.name
                         ORDER BY b.id DESC LIMIT 1),
+           'stable', EXISTS (SELECT FROM route_state s JOIN routes t ON t.service = s.service AND t.epoch = s.epoch
+                             WHERE s.service = r.service AND t.stable = r.name),
            'quarantined', (SELECT json_build_object('since', serin_text(q.since), 'reason', q.reason,
                                                     'rollout', q.rollout)
                            FROM quarantines q WHERE q.id = quarantine_of(r.service, r.name)))::text,

@@ -286,6 +286,58 @@ def test_rollback_of_a_rollout_without_traffic_says_what_stays(run, client):
         assert "all traffic goes to v1; left v2" in run("rollback", "early").stdout
 
 
+def test_a_first_release_is_not_advised_to_serve_nothing(run, client, world):
+    service(client, "only", policy=SLOW)
+    rollout = live(client, "only", "v1")
+    status = " ".join(run("rollout", "status", "only").stdout.split())
+    assert "rollout abort" not in status and "passed without proof" not in status, status
+    assert "There is no release to go back to; to replace it: serin rollout start only RELEASE --supersede" in status
+    assert "Unproven: a first release has no stable beside it" in status
+    row = next(line for line in run("rollout", "status", "only").stdout.splitlines() if line.split()[:1] == ["refusal"])
+    assert row.split()[-1] == "pause", row
+    lower = " ".join(run("rollout", "set-weight", "only", "1%", code=1).stderr.split())
+    assert "no release is stable" in lower and "--supersede" in lower and "Abort it" not in lower, lower
+    run("rollout", "pause", "only")
+    paused = " ".join(run("explain", "only").stdout.split())
+    assert "What to do: 'serin rollout resume" in paused and "abort it" not in paused, paused
+    aborted = run("rollout", "abort", "only").stdout
+    assert "the service has no route now, and gateways get 404" in " ".join(aborted.split()), aborted
+    gateway = serin.Client(world.daemon.gateway, world.tokens["gateway"])
+    wait_for("404", lambda: gateway.request("GET", "/v1/routes/only", raw=True)[0] == 404)
+    told = gateway.request("GET", "/v1/routes/only", raw=True)[2]
+    assert told["detail"] == "Service only has no route: no release of it serves", told
+    assert "has no route" in run("rollback", "only", code=1).stderr
+    unrouted = run("rollback", "only", "--to", "v1", "-r", "back", code=1).stderr
+    assert "serin rollout start only v1" in unrouted, unrouted
+    again = run("rollout", "retry", "only", "--allow-no-gateway").stdout.split()[0]
+    assert again != rollout
+    wait_for("serving", lambda: client.get(f"/v1/rollouts/{again}")["weight"] > 0)
+    said = run("rollback", "only").stdout
+    assert re.match(r"only: no release serves it, it has no route; left v1, ended ro_\w+\nGateways get 404\.", said), said
+
+
+def test_what_was_rolled_back_by_hand_is_said_where_it_is_looked_for(run, client):
+    prepared(client, "since", releases=("v1", "v2", "v3"))
+    completed = live(client, "since")
+    client.post(f"/v1/rollouts/{completed}/promote", {"full": True})
+    assert "Since then" not in run("explain", "since").stdout
+    run("rollback", "since", "--to", "v3", "-r", "it must be")
+    for command in (("explain", "since"), ("rollout", "status", "since")):
+        said = run(*command).stdout
+        assert "Since then: rolled back by hand to v3." in said and "To leave this release" not in said, said
+    states = {line.split()[0]: line for line in run("release", "list", "since").stdout.splitlines()}
+    assert " stable, unproven " in states["v3"] and " baked " in states["v2"] and " baked " in states["v1"], states
+    assert "stable now, never proven" in run("release", "show", "since", "v3").stdout
+    run("rollback", "since")
+    assert "Since then: rolled back by hand to v2." in run("explain", "since").stdout
+    states = {line.split()[0]: line for line in run("release", "list", "since").stdout.splitlines()}
+    assert " stable " in states["v2"] and " new " in states["v3"] and " baked " in states["v1"], states
+    newer = live(client, "since", "v3")
+    client.post(f"/v1/rollouts/{newer}/abort")
+    assert "Since then" not in run("explain", "since").stdout, "its route is its own"
+    assert "Since then" not in run("explain", completed).stdout, "another rollout came after that"
+
+
 def test_freeze_routes_events_gateways(run, client, world):
     prepared(client, "ops")
     rollout = live(client, "ops")

@@ -267,7 +267,7 @@ def test_what_does_not_exist_is_404_and_says_where_to_look(client, gate, shop):
     client.put("/v1/services/no-slos", {})
     refused(404, client.get, "/v1/services/no-slos/slos", part="no objectives")
     refused(404, gate["gateway"].get, "/v1/routes/nobody")
-    wait_for("known", lambda: "no route yet" in gate["gateway"].request("GET", "/v1/routes/no-slos", raw=True)[2]["detail"])
+    wait_for("known", lambda: "has no route" in gate["gateway"].request("GET", "/v1/routes/no-slos", raw=True)[2]["detail"])
     refused(404, gate["gateway"].post, "/v1/outcomes", {"service": "nobody"})
     refused(404, gate["gateway"].get, "/v1/content/" + "0" * 64)
     refused(400, gate["gateway"].get, "/v1/content/zz")

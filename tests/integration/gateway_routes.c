@@ -57,7 +57,7 @@ Test(gateway_routes, a_service_without_a_route_says_so)
 {
     struct reply reply = gateway_get(&world, "/v1/routes/idle");
     gateway_expect(&reply, 404);
-    cr_assert_not_null(strstr(reply.body, "no route yet"));
+    cr_assert_not_null(strstr(reply.body, "no route: no release of it serves"));
     cr_assert_not_null(strstr(reply.body, "next_step"));
     reply = gateway_get(&world, "/v1/routes/nobody");
     gateway_expect(&reply, 404);

@@ -179,7 +179,9 @@ Test(store_releases, get_shows_bake_and_quarantine)
         "  SELECT 'chat', behaviour, 'ro_1', 'refusals', '2026-01-04Z' FROM releases");
     cr_assert_eq(releases_get(database.db, "chat", "v1", &out, &fault), STATUS_OK, "%s", fault.detail);
     cr_assert_eq(json_parse(text_get(&out), out.length, &value, &fault), STATUS_OK, "%s", fault.detail);
-    cr_assert_eq(json_object_object_length(value), 14);
+    cr_assert_eq(json_object_object_length(value), 15);
+    cr_assert(json_object_object_get_ex(value, "stable", &field));
+    cr_assert(!json_object_get_boolean(field), "no route names it");
     cr_assert(json_object_object_get_ex(value, "baked_at", &field));
     cr_assert_str_eq(json_object_get_string(field), "2026-01-03T01:02:03.456Z");
     cr_assert(json_object_object_get_ex(value, "quarantined", &field));
