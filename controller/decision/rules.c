@@ -93,7 +93,8 @@ static const struct rule rules[] = {
      "rollout.paused", "Paused: the guardrail {alarms} has failed, and its action is to pause.",
      "Resume or abort; 'serin explain' has the counts."},
     {"alarm.notice", SERVING, VERB_TICK, F(NOTICE), 0, NEXT_STAY, EFFECT_PAGE | EFFECT_ALARM,
-     "rollout.noticed", "The guardrail {notices} has failed; its action is only to say so.",
+     "rollout.noticed",
+     "The guardrail {notices} has failed; its action is to notify: nothing advances until a person acts.",
      "Abort it, or mute the guardrail if that is accepted; 'serin explain' has the counts."},
 
     {"burn.pause", ADVANCING, VERB_TICK, F(BURN_ALARM), 0, PHASE_PAUSED, EFFECT_PAGE | EFFECT_ALARM,
