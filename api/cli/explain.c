@@ -52,7 +52,9 @@ void explain_forecast(struct json_object *forecast, struct text *out)
         return;
     }
     struct json_object *step = pick_nth(forecast, "steps", 0);
-    text_printf(out, "  At %s a second ", output_requests(pick_number(forecast, "rps"), "request", rate));
+    text_printf(out, "  At %s a second (%s) ", output_requests(pick_number(forecast, "rps"), "request", rate),
+                pick_bool(forecast, "measured") ? "measured over the last 10 min"
+                                                : "the policy's expected_rps");
     if (!pick_has(forecast, "total_s")) {
         text_puts(out, "this plan does not finish by itself:");
         for (size_t i = 0; i < pick_length(forecast, "steps"); i++) {
@@ -68,7 +70,7 @@ void explain_forecast(struct json_object *forecast, struct text *out)
     if (pick_length(forecast, "steps") > 1) {
         text_printf(out, "; step 1 about %s", output_span(pick_integer(step, "seconds"), first));
     }
-    text_puts(out, pick_bool(forecast, "measured") ? ".\n" : " (rate of the policy's expected_rps).\n");
+    text_puts(out, ".\n");
 }
 
 void explain_muted(struct json_object *rollout, struct text *out)

@@ -65,14 +65,52 @@ static size_t add_rate(const struct linting *linting, const struct spec_policy *
     return count + 1;
 }
 
+/* A bare number is in 1/10,000, and up to 100 it reads like one in percent. Only the document knows whether a
+   sign stood there. */
+static size_t add_unit(struct json_object *value, const char *pointer, const char *name,
+                       struct spec_finding *found, size_t count)
+{
+    int64_t weight = json_object_is_type(value, json_type_int) ? json_object_get_int64(value) : 0;
+    if (weight <= 0 || weight > 100 || count == FINDINGS_MAX) {
+        return count;
+    }
+    found[count] = (struct spec_finding){.level = LEVEL_WARNING};
+    snprintf(found[count].pointer, sizeof found[count].pointer, "%s", pointer);
+    snprintf(found[count].text, sizeof found[count].text, "%s %.4g %%: did you mean %lld%%?", name,
+             (double)weight / 100, (long long)weight);
+    snprintf(found[count].mend, sizeof found[count].mend,
+             "write %lld%%; or, if it was meant, %.4g%%: a bare number is in 1/10,000", (long long)weight,
+             (double)weight / 100);
+    return count + 1;
+}
+
+/* Of what stands in the documents as it was written. */
+static size_t add_units(struct json_object *policy, struct json_object *plan, struct spec_finding *found,
+                        size_t count)
+{
+    char pointer[sizeof found->pointer];
+    count = add_unit(pick(policy, "holdback"), "/holdback", "holdback", found, count);
+    for (size_t i = 0; i < pick_length(plan, "steps"); i++) {
+        snprintf(pointer, sizeof pointer, "/plan/steps/%zu/weight", i);
+        count = add_unit(pick(pick_nth(plan, "steps", i), "weight"), pointer, "weight", found, count);
+    }
+    return count;
+}
+
+/* What the documents say in their own words; lent, NULL = they do not. */
+struct written {
+    struct json_object *policy, *plan;
+};
+
 /* Lints one plan. Findings about it belong to `plan_document` if it stands in another document than the
  * policy. */
 static void lint(struct linting *linting, const char *service, const struct slos *slos,
-                 const struct spec_policy *policy, const struct plan *plan, const struct yamldoc *document,
-                 const struct yamldoc *plan_document)
+                 const struct spec_policy *policy, const struct plan *plan, const struct written *written,
+                 const struct yamldoc *document, const struct yamldoc *plan_document)
 {
     static struct spec_finding found[FINDINGS_MAX];
-    size_t count = spec_lint(slos, policy, plan, linting->rps, found, FINDINGS_MAX);
+    size_t count = add_units(written->policy, written->plan, found, 0);
+    count += spec_lint(slos, policy, plan, linting->rps, found + count, FINDINGS_MAX - count);
     count = add_rate(linting, policy, found, count);
     if (!linting->cli->json) {
         fprintf(linting->cli->out, "%s\n", service);
@@ -99,6 +137,7 @@ static int lint_service(struct linting *linting, const struct manifest *slos_man
     const struct manifest *policy_manifest = manifest_find(manifests, MANIFEST_POLICY, service);
     const struct yamldoc *document =
         policy_manifest != NULL ? policy_manifest->document : slos_manifest->document;
+    struct json_object *policy_body = policy_manifest != NULL ? policy_manifest->body : NULL;
     struct json_object *empty = json_object_new_object();
     struct spec_policy policy;
     struct slos slos;
@@ -118,12 +157,14 @@ static int lint_service(struct linting *linting, const struct manifest *slos_man
         if (rollout->kind == MANIFEST_ROLLOUT && strcmp(rollout->service, service) == 0 &&
             pick_has(rollout->body, "plan") &&
             spec_read_plan(pick(rollout->body, "plan"), "/plan", &plan, NULL) == STATUS_OK) {
-            lint(linting, service, &slos, &policy, &plan, document, rollout->document);
+            struct written written = {policy_body, pick(rollout->body, "plan")};
+            lint(linting, service, &slos, &policy, &plan, &written, document, rollout->document);
             own = true;
         }
     }
     if (!own) {
-        lint(linting, service, &slos, &policy, &policy.plan, document, document);
+        struct written written = {policy_body, pick(policy_body, "plan")};
+        lint(linting, service, &slos, &policy, &policy.plan, &written, document, document);
     }
     return CLI_OK;
 }

@@ -379,12 +379,20 @@ def test_freeze_routes_events_gateways(run, client, world):
     client.post(f"/v1/rollouts/{rollout}/abort")
 
 
+def test_a_bare_weight_that_reads_like_percent_is_asked_about(run):
+    text = ("kind: Slos\nservice: chat\nslos: {error: {objective: 99}}\n---\nkind: Policy\nservice: chat\nholdback: 20\n"
+            "plan: {steps: [{weight: 0.5%, bake: 1m}, {weight: 5, bake: 1m, deadline: 2m}, {weight: 100%, bake: 2m}]}\n")
+    said = run("lint", "-f", "-", stdin=text.replace("weight: 0.5%", "weight: 0.01%")).stdout
+    assert "holdback 0.2 %: did you mean 20%?" in said and "weight 0.05 %: did you mean 5%?" in said, said
+    assert said.count("did you mean") == 2, "what has its sign is meant: " + said
+
+
 def test_a_retry_says_how_long_it_takes_as_a_start_does(run, client):
     prepared(client, "again")
     policy = client.get("/v1/services/again/policy")["policy"]
     client.put("/v1/services/again/policy", {**policy, "expected_rps": 40})
     started = run("rollout", "start", "again", "v2", "--allow-no-gateway").stdout
-    said = re.search(r"  At 40 requests a second this plan .*", started)
+    said = re.search(r"  At 40 requests a second \(the policy's expected_rps\) this plan .*", started)
     assert said, started
     explained = json.loads(run("explain", "again", "--json").stdout)
     assert "proven" in explained["inputs"] and not {"late", "stray", "blind_rollback"} & set(explained["inputs"]), \

@@ -83,7 +83,9 @@ Test(cli_commands, a_start_says_how_long_it_takes)
     canned_start(rows);
     struct canned_run run = canned_serin("rollout", "start", "chat", "r7", NULL);
     cr_assert_eq(run.code, 0, "%s", run.err);
-    HAS(run.out, "At 12 requests a second this plan needs about 3 h; step 1 about 40 min.");
+    HAS(run.out,
+        "At 12 requests a second (measured over the last 10 min) this plan needs about 3 h; step 1 about 40 "
+        "min.");
     run = canned_serin("rollout", "start", "chat", "r7", NULL);
     HAS(run.out, "does not finish by itself: step 2 is not proven before its deadline");
 }
