@@ -15,6 +15,6 @@ void explain_brief(struct json_object *explanation, bool colors, struct text *ou
 void explain_muted(struct json_object *rollout, struct text *out);
 /* "progressing, step 2 of 5, canary at 5 %", from a Rollout or an Explanation. */
 void explain_where(struct json_object *rollout, struct text *out);
-/* "At 12 requests a second (measured over the last 10 min) this plan needs about 3 h; step 1 about 40 min." on a line of its own; nothing for
-   a forecast that is null. */
+/* "At 12 requests a second (measured over the last 10 min) this plan needs about 3 h; step 1 about 40 min."
+   on a line of its own; nothing for a forecast that is null. */
 void explain_forecast(struct json_object *forecast, struct text *out);
