@@ -55,7 +55,7 @@ static void find_muted(const struct rollout_state *state, const struct snapshot 
         if ((out->muted >> i & 1) != 0)
             out->lead = (enum sli)i;
     if (out->muted != 0)
-        out->until = muted_until(state, out->lead);
+        out->until = muted_until(state, (int)out->lead);
     free(copy);
 }
 
