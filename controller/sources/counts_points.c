@@ -12,6 +12,7 @@
 
 _Static_assert((int)COUNTS_VALUES == (int)SERIES_VALUES, "the values of a point are those of its row");
 
+enum { GROWTH_MAX = 1000000000 };
 static const int64_t known_ns = DELTA_KNOWN_S * INT64_C(1000000000);
 
 /* --- one point
@@ -103,19 +104,19 @@ static void count(const struct counts_effect *effect, const struct counts_growth
     }
 }
 
-/* Counters of one process that were read a moment apart, or not all sent. */
-static void drop_impossible(const struct counts_delta *delta)
+/* Counters of one process that were read a moment apart, or sent in several requests. What was bad is never
+   forgotten: there were at least so many requests. */
+static void mend_impossible(const struct counts_delta *delta)
 {
     for (size_t at = 0; at < delta->entries; at++) {
         struct counts_entry *entry = &delta->entry[at];
         for (int i = 0; i < SLI_COUNT; i++) {
             if (entry->k[i] <= entry->n[i])
                 continue;
-            log_event(LOG_WARN, "sources", "more requests were bad than there were; they are not counted",
+            log_event(LOG_WARN, "sources", "more requests were bad than there were; the bad ones are counted",
                       "service", delta->service, "release", entry->release, "sli", sli_name((enum sli)i),
                       "gateway", delta->gateway, NULL);
-            entry->absent[i] += entry->n[i];
-            entry->n[i] = entry->k[i] = 0;
+            entry->n[i] = entry->k[i];
         }
     }
 }
@@ -142,10 +143,25 @@ static int by_series(const void *a, const void *b)
     return order != 0 ? order : (x->row.time_ns > y->row.time_ns) - (x->row.time_ns < y->row.time_ns);
 }
 
+/* So that no sum of sums leaves its 64 bits: nobody has a thousand million requests between two points. */
+static bool is_sound(const struct counts_growth *growth)
+{
+    for (size_t i = 0; i < COUNTS_VALUES; i++) {
+        if (growth->value[i] < 0 || growth->value[i] > GROWTH_MAX)
+            return false;
+    }
+    return true;
+}
+
 static enum status give(struct counts_delta *delta, const struct counts_point *point,
                         const struct counts_growth *growth, struct fault *fault)
 {
     const struct counts_effect *effect = &point->effect;
+    if (!is_sound(growth)) {
+        log_event(LOG_WARN, "sources", "a point of more than 1,000,000,000 requests is not counted",
+                  "service", delta->service, "release", effect->release, "gateway", delta->gateway, NULL);
+        return STATUS_OK;
+    }
     struct counts_entry *entry =
         counts_delta_entry(delta->ended, effect->release, effect->stratum, effect->bucket_s);
     if (entry == NULL)
@@ -215,10 +231,6 @@ static enum status grow_series(struct work *work, size_t count, const struct pro
     bool other;
     const struct series_row *found = find(process, &work[0].row, &other), *last = found;
     enum status status = STATUS_OK;
-    if (found == NULL && (table->room <= 0 || process->count >= SERIES_TARGET_MAX)) {
-        table->full = true;
-        return STATUS_OK;
-    }
     for (size_t i = 0; i < count && status == STATUS_OK; i++) {
         struct counts_growth growth = counts_points_grow(work[i].point, last, other, process->heard_ns);
         if (growth.counts)
@@ -233,18 +245,48 @@ static enum status grow_series(struct work *work, size_t count, const struct pro
     return status;
 }
 
+/* The end of the run of points that begins at `at` and is of one series, or of one process. */
+static size_t series_end(const struct work *work, size_t count, size_t at)
+{
+    size_t end = at + 1;
+    while (end < count && series_order(&work[at].row, &work[end].row) == 0)
+        end++;
+    return end;
+}
+
+static size_t process_end(const struct work *work, size_t count, size_t at)
+{
+    size_t end = at + 1;
+    while (end < count && strcmp(work[at].row.target, work[end].row.target) == 0)
+        end++;
+    return end;
+}
+
+/* Whether all new series of a process have a place. If not, none of its points counts: its known series may
+   be those of what went well, and the new one that of its errors. */
+static bool fits(const struct work *work, size_t count, const struct process *process,
+                 const struct table *table)
+{
+    int64_t fresh = 0;
+    bool other;
+    for (size_t at = 0; at < count; at = series_end(work, count, at))
+        fresh += find(process, &work[at].row, &other) == NULL;
+    return fresh <= table->room && (int64_t)process->count + fresh <= SERIES_TARGET_MAX;
+}
+
 static enum status grow_all(struct work *work, size_t count, struct table *table, struct fault *fault)
 {
     enum status status = STATUS_OK;
     for (size_t at = 0, end; at < count && status == STATUS_OK; at = end) {
         struct process process = process_of(table->known, table->count, work[at].row.target);
-        for (end = at;
-             end < count && strcmp(work[end].row.target, work[at].row.target) == 0 && status == STATUS_OK;) {
-            size_t same = end + 1;
-            while (same < count && series_order(&work[end].row, &work[same].row) == 0)
-                same++;
-            status = grow_series(work + end, same - end, &process, table, fault);
-            end = same;
+        end = process_end(work, count, at);
+        if (!fits(work + at, end - at, &process, table)) {
+            table->full = true;
+            continue;
+        }
+        for (size_t same; at < end && status == STATUS_OK; at = same) {
+            same = series_end(work, end, at);
+            status = grow_series(work + at, same - at, &process, table, fault);
         }
     }
     return status;
@@ -283,7 +325,7 @@ static enum status grow_cumulative(struct db *db, struct work *work, size_t coun
     if (status == STATUS_OK)
         status = series_put(db, table.kept, table.keeps, fault);
     if (status == STATUS_OK && table.full)
-        log_event(LOG_WARN, "sources", "too many series; what is new is not counted", "service",
+        log_event(LOG_WARN, "sources", "too many series; a process with new ones is not counted", "service",
                   work[0].delta->service, "gateway", work[0].delta->gateway, "next_step",
                   "Take attributes of many values out of the metrics by a view, or export deltas.", NULL);
     free(table.known);
@@ -334,7 +376,7 @@ enum status counts_points_end(struct db *db, struct counts_delta *const *deltas,
     if (status == STATUS_OK)
         status = grow_cumulative(db, work, used, fault);
     for (size_t i = 0; i < count && status == STATUS_OK; i++)
-        drop_impossible(deltas[i]->ended);
+        mend_impossible(deltas[i]->ended);
     free(work);
     return status;
 }
