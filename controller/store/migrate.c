@@ -78,7 +78,9 @@ enum status migrate_run(struct db *db, int *applied, struct fault *fault)
     enum status status = db_run(db, &sql_migrate_lock, DB_NO_PARAMS, NULL, fault);
     if (status != STATUS_OK)
         return status;
-    status = db_run(db, &sql_migrate_table, DB_NO_PARAMS, NULL, fault);
+    status = db_run(db, &sql_migrate_patience, DB_NO_PARAMS, NULL, fault);
+    if (status == STATUS_OK)
+        status = db_run(db, &sql_migrate_table, DB_NO_PARAMS, NULL, fault);
     if (status == STATUS_OK)
         status = compare(db, &done, fault);
     for (int i = 0; status == STATUS_OK && i < MIGRATIONS; i++) {

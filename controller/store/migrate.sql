@@ -1,6 +1,10 @@
 -- :name migrate_lock
 SELECT pg_advisory_lock(hashtext('serin.migrate'))
 
+-- A table of observations may take longer to look through than any statement of the daemon.
+-- :name migrate_patience
+SET statement_timeout = 0
+
 -- :name migrate_unlock
 SELECT pg_advisory_unlock(hashtext('serin.migrate'))
 
