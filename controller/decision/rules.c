@@ -215,8 +215,10 @@ static const struct rule rules[] = {
      "Baking at {weight}: less than {bake} so far.", NULL},
     {"bake.requests", P(BAKING), VERB_TICK, 0, F(REQUESTS), NEXT_STAY, 0, NULL,
      "Baking at {weight}, canary requests so far: {requests} of {min_requests}.", NULL},
-    {"bake.counts", P(BAKING), VERB_TICK, F(UNCOUNTED), 0, NEXT_STAY, 0, NULL,
-     "Baking at {weight}: nothing of the canary has been counted for {uncounted} yet.", NULL},
+    {"bake.counts", P(BAKING), VERB_TICK, F(UNCOUNTED), 0, NEXT_STAY, EFFECT_PAGE, "rollout.held",
+     "The bake at {weight} does not end: nothing of the canary has been counted for {uncounted} yet.",
+     "See that it is reported (or that the bake is longer than its maturity); else mute it with a reason, or "
+     "promote; 'serin explain' has the counts."},
     {"bake.done", P(BAKING), VERB_TICK, F(PROVEN), 0, PHASE_COMPLETED, EFFECT_ROUTE_PROMOTE,
      "rollout.completed", "Completed: {release} is proven and is now the stable release.", NULL},
     {"bake.time", P(BAKING), VERB_TICK, 0, 0, PHASE_COMPLETED, EFFECT_ROUTE_PROMOTE | EFFECT_UNPROVEN,

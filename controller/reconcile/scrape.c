@@ -96,10 +96,16 @@ static bool due(const struct rollout_state *state)
 enum status scrape_rollout(struct desk *desk, struct observe_result *result, struct fault *fault)
 {
     struct desk_news news = {.round = NULL};
-    enum status status = desk_ask(desk, &result->state->spec.source, &news, fault);
-    if (status == STATUS_OK && news.failed)
+    struct fault asked = {.status = STATUS_OK};
+    /* no room at the desk is a source that fails: the rollout must go on being decided */
+    if (desk_ask(desk, &result->state->spec.source, &news, &asked) != STATUS_OK) {
+        complain(result, SOURCE_FAILS, &asked);
+        return STATUS_OK;
+    }
+    enum status status = STATUS_OK;
+    if (news.failed)
         complain(result, SOURCE_FAILS, &news.fault);
-    if (status == STATUS_OK && news.round != NULL && due(result->state))
+    if (news.round != NULL && due(result->state))
         status = take(result, news.round, fault);
     desk_give_back(news.round);
     return status;
