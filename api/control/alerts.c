@@ -31,12 +31,12 @@ static enum status take_notification(struct call *call)
                   call->actor, NULL);
     status = rollout_take_alerts(call->db, notification.alert, notification.count,
                                  call->control->alert_expires_s, call->actor, &taken, call->fault);
-    if (status == STATUS_OK && notification.count > 0 && taken.taken == 0)
+    if (status == STATUS_OK && notification.count > 0 && taken.taken == 0 && taken.crowded == 0)
         status = nobody(call, &notification);
     if (status == STATUS_OK)
         text_printf(&call->response->body,
                     "{\"taken\":%" PRId64 ",\"ignored\":%" PRId64 ",\"truncated\":%" PRId64 "}", taken.taken,
-                    taken.ignored, notification.truncated);
+                    taken.ignored + taken.crowded, notification.truncated);
     alertmanager_free(&notification);
     return status;
 }

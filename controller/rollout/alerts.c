@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LAPSED_AT_ONCE = 64 };
+enum { LAPSED_AT_ONCE = 64, ALERTS_A_TRANSACTION = 50 };
 
 static enum status tell(struct db *db, const struct alert *alert, bool firing, const char *actor,
                         struct fault *fault)
@@ -43,7 +43,7 @@ static enum status take_one(struct db *db, const struct alert *alert, int64_t ex
     if (status == STATUS_OK && news == ALERT_NO_ROOM) {
         log_event(LOG_WARN, "rollout", "too many alerts fire for this service; one was not stored", "service",
                   alert->service, "alert", alert->name, NULL);
-        out->ignored++;
+        out->crowded++;
     } else if (status == STATUS_OK) {
         out->taken++;
     }
@@ -56,19 +56,35 @@ static int by_service(const void *a, const void *b)
     return strcmp((*left)->service, (*right)->service);
 }
 
-/* In the order of the services, so that two notifications never wait for each other's locks. */
+/* Ends the open transaction and begins the next. */
+static enum status next_piece(struct db *db, struct fault *fault)
+{
+    enum status status = db_commit(db, fault);
+    return status == STATUS_OK ? db_begin(db, fault) : status;
+}
+
+/* Service by service and in pieces: a rollback waits for the service's lock, and must not wait for an
+   outage's hundreds of alerts (law 2). */
 static enum status take_all(struct db *db, const struct alert **sorted, size_t count, int64_t expires_s,
                             const char *actor, struct rollout_alerts *out, struct fault *fault)
 {
     enum status status = STATUS_OK;
     bool exists = false;
+    size_t held = 0; /* alerts under the lock of their service */
     for (size_t i = 0; i < count && status == STATUS_OK; i++) {
         const char *service = sorted[i]->service;
-        if (i == 0 || strcmp(service, sorted[i - 1]->service) != 0) {
+        bool other = i == 0 || strcmp(service, sorted[i - 1]->service) != 0,
+             full = held == ALERTS_A_TRANSACTION;
+        if (held > 0 && (other || full)) {
+            status = next_piece(db, fault);
+            held = 0;
+        }
+        if (status == STATUS_OK && (other || (full && exists))) {
             status = service[0] != '\0' ? rollouts_lock_service(db, service, fault) : STATUS_NOT_FOUND;
             exists = status == STATUS_OK;
             status = status == STATUS_NOT_FOUND ? STATUS_OK : status;
         }
+        held += exists;
         if (status == STATUS_OK && exists)
             status = take_one(db, sorted[i], expires_s, actor, out, fault);
         else if (status == STATUS_OK)

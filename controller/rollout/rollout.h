@@ -55,13 +55,15 @@ enum status rollout_unfreeze(struct db *db, const char *actor, struct fault *fau
 enum status rollout_lift_quarantine(struct db *db, const char *service, const char *release,
                                     const char *reason, const char *actor, struct fault *fault) MUST_CHECK;
 
-/* What became of a notification: alerts that concern a service here, and those that do not (no such service,
-   or too many fire). */
+/* What became of a notification: alerts that concern a service here, those of services that are not here, and
+   those for which too many of their service fire. */
 struct rollout_alerts {
-    int64_t taken, ignored;
+    int64_t taken, ignored, crowded;
 };
 /* Takes in `alerts`, with an event for each that begins to fire or is resolved. One that fires and is not
-   heard of for `expires_s` counts as over. */
+   heard of for `expires_s` counts as over. In the open transaction and further ones: when it returns, the
+   last of them is open, and what was taken before is kept also on failure. Taking the same again changes
+   nothing. */
 enum status rollout_take_alerts(struct db *db, const struct alert *alerts, size_t count, int64_t expires_s,
                                 const char *actor, struct rollout_alerts *out,
                                 struct fault *fault) MUST_CHECK;

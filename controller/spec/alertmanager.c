@@ -141,12 +141,16 @@ enum status alertmanager_read(struct json_object *value, struct alert_notificati
     *out = (struct alert_notification){.count = 0};
     if (!json_object_is_type(version, json_type_string) || strcmp(json_object_get_string(version), "4") != 0)
         return refuse(fault, fault_at(fault, "/version", "must be \"4\", the version that Serin reads"));
-    if (!json_object_is_type(alerts, json_type_array) || json_object_array_length(alerts) > ALERTS_MAX)
-        return refuse(fault, fault_at(fault, "/alerts", "must be an array of at most %d alerts", ALERTS_MAX));
+    if (!json_object_is_type(alerts, json_type_array))
+        return refuse(fault, fault_at(fault, "/alerts", "must be an array"));
     if (truncated != NULL && !json_object_is_type(truncated, json_type_int))
         return refuse(fault, fault_at(fault, "/truncatedAlerts", "must be a whole number"));
     out->truncated = truncated != NULL ? json_object_get_int64(truncated) : 0;
     out->count = json_object_array_length(alerts);
+    if (out->count > ALERTS_MAX) { /* refused, all of them would be dropped */
+        out->truncated += (int64_t)(out->count - ALERTS_MAX);
+        out->count = ALERTS_MAX;
+    }
     out->alert = calloc(out->count > 0 ? out->count : 1, sizeof *out->alert);
     if (out->alert == NULL) {
         *out = (struct alert_notification){.count = 0};

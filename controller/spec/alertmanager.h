@@ -25,11 +25,11 @@ struct alert {
 struct alert_notification {
     struct alert *alert; /* owned */
     size_t count;
-    int64_t truncated; /* alerts that Alertmanager left out (max_alerts) */
+    int64_t truncated; /* alerts that Alertmanager left out (max_alerts), or that are more than ALERTS_MAX */
 };
 
-/* Reads `value` (lent, an object). INVALID with every problem at its pointer: another version, more than
-   ALERTS_MAX alerts, an alert without status, fingerprint or time; NO_MEMORY. Fields that are not used are
+/* Reads `value` (lent, an object). INVALID with every problem at its pointer: another version, an alert
+   without status, fingerprint or time; NO_MEMORY. Fields that are not used are
    not looked at. On success the caller frees *out; on failure it is empty. */
 enum status alertmanager_read(struct json_object *value, struct alert_notification *out,
                               struct fault *fault) MUST_CHECK;

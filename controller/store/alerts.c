@@ -20,16 +20,18 @@ static enum status read_state(struct db *db, const struct alert *alert, bool *kn
 }
 
 /* Whether one more row may be stored. */
-static enum status find_room(struct db *db, const char *service, bool *room, struct fault *fault)
+static enum status find_room(struct db *db, const struct alert *alert, bool *room, struct fault *fault)
 {
+    static const struct statement *const makes[] = {NULL, &sql_alert_make_room, &sql_alert_make_place};
     enum status status = STATUS_OK;
+    int tries = alert->release[0] != '\0' ? 3 : 2;
     *room = false;
-    for (int i = 0; i < 2 && status == STATUS_OK && !*room; i++) {
+    for (int i = 0; i < tries && status == STATUS_OK && !*room; i++) {
         struct db_params params = {.count = 0};
         struct db_rows *rows = NULL;
-        db_text(&params, service);
-        if (i == 1)
-            status = db_run(db, &sql_alert_make_room, &params, NULL, fault);
+        db_text(&params, alert->service);
+        if (makes[i] != NULL)
+            status = db_run(db, makes[i], &params, NULL, fault);
         if (status == STATUS_OK)
             status = db_run(db, &sql_alert_count, &params, &rows, fault);
         *room = status == STATUS_OK && db_get_integer(rows, 0, 0) < ALERTS_EACH_MAX;
@@ -72,7 +74,7 @@ enum status alerts_store(struct db *db, const struct alert *alert, int64_t expir
     *news = ALERT_SAME;
     enum status status = read_state(db, alert, &known, &fires, fault);
     if (status == STATUS_OK && alert->firing && !known)
-        status = find_room(db, alert->service, &room, fault);
+        status = find_room(db, alert, &room, fault);
     if (status != STATUS_OK)
         return status;
     if (!room) {

@@ -5,7 +5,8 @@
 #include "store/db.h"
 
 enum {
-    ALERTS_EACH_MAX = 500, /* rows of a service; what is resolved longest makes room */
+    ALERTS_EACH_MAX = 500, /* rows of a service; what is resolved longest makes room, then one without a
+                              release for one with */
     ALERTS_SHOWN = 20
 };
 

@@ -9,6 +9,11 @@ DELETE FROM alerts WHERE (service, fingerprint) IN (
     SELECT service, fingerprint FROM alerts WHERE service = $1 AND (resolved_at IS NOT NULL OR expires_at <= serin_now())
     ORDER BY heard_at LIMIT 50)
 
+-- One that names its release can take a canary back: for it, one that names none makes room.
+-- :name alert_make_place
+DELETE FROM alerts WHERE (service, fingerprint) IN (
+    SELECT service, fingerprint FROM alerts WHERE service = $1 AND release IS NULL ORDER BY heard_at LIMIT 1)
+
 -- The end that an alert says itself counts, but at most a week: it must not hold for ever.
 -- :name alert_fire
 INSERT INTO alerts AS a (service, fingerprint, name, release, summary, starts_at, firing, heard_at, expires_at)

@@ -223,12 +223,55 @@ Test(rollout_alerts, rows_of_a_service_are_bounded, .fini = close_world)
         many[i] = alert_of(fingerprint, "", true);
     }
     struct rollout_alerts taken = take(many, ALERTS_EACH_MAX + 1);
-    cr_expect(taken.taken == ALERTS_EACH_MAX && taken.ignored == 1);
+    cr_expect(taken.taken == ALERTS_EACH_MAX && taken.crowded == 1 && taken.ignored == 0);
     cr_expect_str_eq(turn(3), "hold.alert");
     cr_expect_not_null(
         strstr(world_text(&world, "SELECT reason FROM rollouts WHERE id = '%s'", id), "(and 497 more)"));
     many[0].firing = false;
     take(many, 1);
     cr_expect_eq(take(&many[ALERTS_EACH_MAX], 1).taken, 1);
+    free(many);
+}
+
+/* One that names the canary is heard in a storm of those that name nobody. */
+Test(rollout_alerts, in_a_storm_there_is_room_for_one_that_names_the_canary, .fini = close_world)
+{
+    struct alert *many = calloc(ALERTS_EACH_MAX, sizeof *many);
+    char fingerprint[20];
+    open_with("rollback");
+    for (int i = 0; i < ALERTS_EACH_MAX; i++) {
+        snprintf(fingerprint, sizeof fingerprint, "%x", i + 1);
+        many[i] = alert_of(fingerprint, "", true);
+    }
+    cr_expect_eq(take(many, ALERTS_EACH_MAX).taken, ALERTS_EACH_MAX);
+    cr_expect_str_eq(turn(3), "hold.alert");
+    send("abc0", "v2", true);
+    cr_expect_str_eq(turn(4), "alert.rollback");
+    free(many);
+}
+
+/* Law 2: of hundreds of alerts the first are committed, and their service free, while the last are taken in.
+ */
+Test(rollout_alerts, law2_many_alerts_are_taken_in_pieces, .fini = close_world)
+{
+    enum { MANY = 120 };
+    struct alert *many = calloc(MANY, sizeof *many);
+    struct rollout_alerts taken;
+    struct fault fault = {.detail = ""};
+    char fingerprint[20];
+    open_with("hold");
+    for (int i = 0; i < MANY; i++) {
+        snprintf(fingerprint, sizeof fingerprint, "%x", i + 1);
+        many[i] = alert_of(fingerprint, "", true);
+    }
+    cr_assert_eq(db_begin(world.db, &fault), STATUS_OK);
+    cr_assert_eq(rollout_take_alerts(world.db, many, MANY, 600, "alertmanager", &taken, &fault), STATUS_OK);
+    db_rollback(world.db);
+    cr_expect_str_eq(world_text(&world, "SELECT count(*) FROM alerts"), "100", "all but the last piece");
+    cr_expect_eq(taken.taken, MANY);
+    take(many, MANY);
+    cr_expect_str_eq(world_text(&world, "SELECT count(*) FROM alerts"), "120");
+    cr_expect_str_eq(world_text(&world, "SELECT count(*) FROM events WHERE type = 'alert.firing'"), "120",
+                     "taken again, nothing is said twice");
     free(many);
 }

@@ -3,6 +3,8 @@
 #include "spec/alertmanager.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static struct alert_notification notification;
@@ -91,4 +93,19 @@ Test(spec_alertmanager, what_is_wrong_is_named)
         cr_expect_neq(fault.next_step[0], '\0');
         cr_expect_null(notification.alert);
     }
+}
+
+Test(spec_alertmanager, of_too_many_the_first_are_taken)
+{
+    static const char one[] = ALERT("firing", "", "");
+    size_t size = (sizeof one + 1) * (ALERTS_MAX + 3) + 200, used;
+    char *text = malloc(size);
+    used = (size_t)snprintf(text, size, "{\"version\":\"4\",\"truncatedAlerts\":2,\"alerts\":[");
+    for (int i = 0; i < ALERTS_MAX + 3; i++)
+        used += (size_t)snprintf(text + used, size - used, "%s%s", i > 0 ? "," : "", one);
+    snprintf(text + used, size - used, "]}");
+    cr_assert_eq(read_text(text), STATUS_OK);
+    cr_expect(notification.count == ALERTS_MAX && notification.truncated == 5);
+    alertmanager_free(&notification);
+    free(text);
 }
