@@ -25,7 +25,12 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { JOB_CONNECTIONS = 2, RELEASE_MAX = 4 << 20, CHANGES_MAX = 32 /* traced of one refresh */ };
+enum {
+    JOB_CONNECTIONS = 2,
+    RELEASE_MAX = 4 << 20,
+    CHANGES_MAX = 4 /* traced of one refresh */,
+    TRACE_MS = 100
+};
 
 struct publisher {
     struct gateway *gateway;
@@ -278,12 +283,13 @@ static enum status publish(struct publisher *publisher, const struct snapshot_ma
     return STATUS_OK;
 }
 
-/* In the traces of the decisions: from now on this replica serves their routes. After the fact: nobody waits.
- */
+/* In the traces of the decisions: from now on this replica serves their routes. After the fact; and few and
+   soon given up, since the next route waits for this thread. */
 static void trace_changes(struct publisher *publisher)
 {
     struct wall_time published = clock_wall();
-    for (size_t i = 0; i < publisher->changes; i++) {
+    struct mono_time give_up = clock_mono_after_ms(clock_mono(), TRACE_MS);
+    for (size_t i = 0; i < publisher->changes && clock_mono().us < give_up.us; i++) {
         struct fault fault = {.status = STATUS_OK};
         char decision[ID_MAX];
         struct trace_attribute attributes[] = {{"serin.service", publisher->change[i].service, 0},
