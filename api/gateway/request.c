@@ -12,7 +12,8 @@
 #include <strings.h>
 
 enum {
-    BODY_MAX = 4 << 20,          /* of a request */
+    BODY_MAX = 4 << 20, /* of a request */
+    BODY_BELIEVED_MAX = 256 << 10,
     BODY_DRAINED_MAX = 16 << 20, /* more than this of a body that is refused is not read */
     BODIES_MAX = 64 << 20,       /* of all requests of a thread */
     SPARES_MAX = 256,            /* requests kept for the next ones */
@@ -174,6 +175,15 @@ void request_completed(void *argument, struct MHD_Connection *connection, void *
     thread->open--;
 }
 
+/* Room for all of the body, as far as its length is told and believed: what is not sent costs addresses
+ * alone. */
+static void make_room(struct request *request)
+{
+    const char *told = request_header(request, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    unsigned long long length = told != NULL ? strtoull(told, NULL, 10) : 0;
+    text_reserve(&request->body, length < BODY_BELIEVED_MAX ? (size_t)length : BODY_BELIEVED_MAX);
+}
+
 /* Keeps a part of the body. One that is too large is read on and refused at its end, so that the client gets
    to read why; but not for ever. */
 static enum MHD_Result take_body(struct request *request, const char *data, size_t length)
@@ -189,7 +199,9 @@ static enum MHD_Result take_body(struct request *request, const char *data, size
     thread->body_bytes += length;
     if (!request->path->body || request->body_counted > BODY_MAX || thread->body_bytes > BODIES_MAX)
         request->refused_body = true;
-    else
+    else if (request->body.length == 0)
+        make_room(request);
+    if (!request->refused_body)
         text_add(&request->body, data, length);
     if (request->refused_body || request->body.broken) {
         request->refused_body = true;

@@ -1,4 +1,4 @@
-/* SHA-256, HMAC, base64, hex, constant-time compare and random bytes, over libsodium. */
+/* SHA-256, BLAKE2b, HMAC, base64, hex, constant-time compare and random bytes, over libsodium. */
 #pragma once
 
 #include "base/status.h"
@@ -16,9 +16,14 @@ struct digest {
 /* Must be called once before the others (it starts libsodium). INTERNAL if that fails. */
 enum status digest_start(void) MUST_CHECK;
 struct digest digest_sha256(const void *data, size_t length);
-/* The same of what comes piece by piece: begin, add any number of times, end once. Holds nothing to free. */
+/* Of what comes piece by piece: begin, add any number of times, end once. Holds nothing to free. BLAKE2b over
+   blocks of 480 bytes, each behind the digest of what was before it: several times as fast as SHA-256 where
+   the CPU does not help, and to be compared with its own kind alone. How it was cut into pieces does not
+   matter. */
+enum { DIGEST_RUN_BLOCK = 480 };
 struct digest_run {
-    uint64_t state[16];
+    uint8_t bytes[DIGEST_BYTES + DIGEST_RUN_BLOCK]; /* the digest of what was before, and the block */
+    size_t used;
 };
 void digest_begin(struct digest_run *run);
 void digest_add(struct digest_run *run, const void *data, size_t length);

@@ -61,6 +61,18 @@ static bool reserve(struct text *text, size_t more)
     return true;
 }
 
+void text_reserve(struct text *text, size_t more)
+{
+    if (text->broken || more > text->maximum - text->length || text->length + more + 1 <= text->capacity)
+        return;
+    char *data = realloc(text->data, text->length + more + 1);
+    if (data == NULL)
+        return;
+    text->data = data;
+    text->data[text->length] = '\0';
+    text->capacity = text->length + more + 1;
+}
+
 void text_add(struct text *text, const char *data, size_t length)
 {
     if (!reserve(text, length)) {

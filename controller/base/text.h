@@ -22,6 +22,8 @@ void text_init(struct text *text, size_t maximum);
 void text_free(struct text *text);
 /* Length to zero, not broken; keeps the memory. */
 void text_clear(struct text *text);
+/* Makes room for `more` bytes at once, where it is known how many come; never breaks the text. */
+void text_reserve(struct text *text, size_t more);
 void text_add(struct text *text, const char *data, size_t length);
 void text_puts(struct text *text, const char *string);
 void text_putc(struct text *text, char c);

@@ -159,9 +159,15 @@ static bool is(const char *text, size_t length, const char *expected)
     return strlen(expected) == length && memcmp(text, expected, length) == 0;
 }
 
+/* Of short texts, so without the tables that memmem() makes first. */
 static bool has_part(const struct genai_value *value, const char *part)
 {
-    return memmem(value->text, value->length, part, strlen(part)) != NULL;
+    size_t length = strlen(part);
+    for (size_t i = 0; i + length <= value->length; i++) {
+        if (value->text[i] == part[0] && memcmp(value->text + i, part, length) == 0)
+            return true;
+    }
+    return false;
 }
 
 static void take_name(struct genai_name *name, const struct genai_value *value)
@@ -401,24 +407,37 @@ static bool is_setting(const char *key, size_t length, const char name[GENAI_SET
            memcmp(key, name, length) == 0;
 }
 
-void genai_take(struct genai_facts *facts, const struct genai_names *names, const char *key, size_t length,
-                const struct genai_value *value)
+bool genai_look_up(const struct genai_names *names, const char *key, size_t length, struct genai_key *out)
 {
     static const char own[] = "serin.sli.";
-    if (is_setting(key, length, names->service))
-        take_name(&facts->service, value);
-    if (is_setting(key, length, names->release))
-        take_name(&facts->release, value);
-    if (is_setting(key, length, names->stratum))
-        take_name(&facts->stratum, value);
-    if (length > sizeof own - 1 && memcmp(key, own, sizeof own - 1) == 0)
-        take_sli(facts, key + sizeof own - 1, length - (sizeof own - 1), value);
+    bool sli = length > sizeof own - 1 && memcmp(key, own, sizeof own - 1) == 0;
+    out->service = is_setting(key, length, names->service);
+    out->release = is_setting(key, length, names->release);
+    out->stratum = is_setting(key, length, names->stratum);
+    out->sli = sli ? key + sizeof own - 1 : NULL;
+    out->sli_length = sli ? length - (sizeof own - 1) : 0;
+    out->known = -1;
     for (size_t i = 0; i < sizeof attributes / sizeof attributes[0]; i++) {
         if (attributes[i].length == length && memcmp(attributes[i].key, key, length) == 0) {
-            attributes[i].take(facts, value);
-            return;
+            out->known = (int)i;
+            break;
         }
     }
+    return out->known >= 0 || sli || out->service || out->release || out->stratum;
+}
+
+void genai_take(struct genai_facts *facts, const struct genai_key *key, const struct genai_value *value)
+{
+    if (key->service)
+        take_name(&facts->service, value);
+    if (key->release)
+        take_name(&facts->release, value);
+    if (key->stratum)
+        take_name(&facts->stratum, value);
+    if (key->sli != NULL)
+        take_sli(facts, key->sli, key->sli_length, value);
+    if (key->known >= 0)
+        attributes[key->known].take(facts, value);
 }
 
 /* --- what follows

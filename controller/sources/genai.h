@@ -86,9 +86,17 @@ struct genai_facts {
 };
 
 void genai_facts_begin(struct genai_facts *facts);
-/* Takes one attribute; one that is not in the table changes nothing. `key` need not be terminated. */
-void genai_take(struct genai_facts *facts, const struct genai_names *names, const char *key, size_t length,
-                const struct genai_value *value);
+/* What an attribute's key is to us. */
+struct genai_key {
+    bool service, release, stratum; /* by genai_names */
+    const char *sli;                /* NAME of serin.sli.NAME, lent and not terminated; NULL = none */
+    size_t sli_length;
+    int known; /* its row of the table; -1 = none */
+};
+/* Looks it up; `key` need not be terminated. False: nobody needs to read its value. */
+bool genai_look_up(const struct genai_names *names, const char *key, size_t length, struct genai_key *out);
+/* Takes one value of an attribute that was looked up. */
+void genai_take(struct genai_facts *facts, const struct genai_key *key, const struct genai_value *value);
 /* One by the words of providers' finish reasons, and of error types. Letters and digits alone count, in
    either case, behind the last '.'. */
 enum genai_end genai_finish_reason(const char *text, size_t length);

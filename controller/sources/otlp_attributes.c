@@ -27,9 +27,9 @@ void otlp_identify(uint64_t identity[2], const char *name, size_t name_length, c
 bool otlp_take_id(const struct otlp_value *value, uint8_t *out, size_t bytes)
 {
     static const uint8_t zeros[OTLP_ID_MAX];
-    if (value->length != bytes || memcmp(value->id, zeros, bytes) == 0)
+    if (value->length != bytes || memcmp(value->text, zeros, bytes) == 0)
         return false;
-    memcpy(out, value->id, bytes);
+    memcpy(out, value->text, bytes);
     return true;
 }
 
@@ -47,7 +47,11 @@ static const struct otlp_field list_fields[] = {{"values", 1, OTLP_MESSAGE, true
 
 struct pair {
     const struct otlp_attributes *attributes;
-    struct otlp_value key, value, held;
+    const char *key;
+    size_t key_length;
+    struct genai_key known;
+    struct otlp_node any;
+    struct otlp_value held;
     bool keyed, valued, holds, in_list;
 };
 
@@ -60,51 +64,50 @@ static enum status hold(void *context, const struct otlp_value *value)
     return STATUS_OK;
 }
 
-static enum status take_any(void *context, const struct otlp_value *element);
-
 static void give(const struct pair *pair, const struct genai_value *value)
 {
     const struct otlp_attributes *attributes = pair->attributes;
-    genai_take(attributes->facts, attributes->names, pair->key.text, pair->key.length, value);
+    genai_take(attributes->facts, &pair->known, value);
     if (attributes->identity == NULL)
         return;
     if (value->kind == GENAI_TEXT)
-        otlp_identify(attributes->identity, pair->key.text, pair->key.length, value->text, value->length);
+        otlp_identify(attributes->identity, pair->key, pair->key_length, value->text, value->length);
     else if (value->kind == GENAI_NUMBER)
-        otlp_identify(attributes->identity, pair->key.text, pair->key.length, &value->number,
+        otlp_identify(attributes->identity, pair->key, pair->key_length, &value->number,
                       sizeof value->number);
     else
-        otlp_identify(attributes->identity, pair->key.text, pair->key.length, &value->integer,
+        otlp_identify(attributes->identity, pair->key, pair->key_length, &value->integer,
                       sizeof value->integer);
 }
+
+static enum status take_element(void *context, const struct otlp_value *element);
 
 /* Of a list every scalar counts; what is nested deeper is no fact. */
 static enum status give_held(struct pair *pair)
 {
     const struct otlp_value *held = &pair->held;
-    struct genai_value value = {.kind = GENAI_TEXT, .text = held->text, .length = held->length};
-    value.integer = held->integer;
-    value.number = held->number;
+    struct genai_value value;
     if (!pair->holds)
         return STATUS_OK;
     switch (held->field) {
     case ANY_TEXT:
+        value = (struct genai_value){.kind = GENAI_TEXT, .text = held->text, .length = held->length};
         break;
     case ANY_BOOL:
-        value.kind = GENAI_BOOL;
+        value = (struct genai_value){.kind = GENAI_BOOL, .integer = held->integer};
         break;
     case ANY_INTEGER:
-        value.kind = GENAI_INTEGER;
+        value = (struct genai_value){.kind = GENAI_INTEGER, .integer = held->integer};
         break;
     case ANY_NUMBER:
-        value.kind = GENAI_NUMBER;
+        value = (struct genai_value){.kind = GENAI_NUMBER, .number = held->number};
         break;
     case ANY_LIST:
         if (pair->in_list)
             return STATUS_OK;
         pair->in_list = true;
         struct otlp_node list = held->node;
-        return otlp_read_message(pair->attributes->body, &list, list_fields, take_any, pair);
+        return otlp_read_message(pair->attributes->body, &list, list_fields, take_element, pair);
     default:
         return STATUS_OK;
     }
@@ -112,13 +115,16 @@ static enum status give_held(struct pair *pair)
     return STATUS_OK;
 }
 
-static enum status take_any(void *context, const struct otlp_value *element)
+static enum status take_any(struct pair *pair, const struct otlp_node *any)
 {
-    struct pair *pair = context;
-    struct otlp_node any = element->node;
     pair->holds = false;
-    enum status status = otlp_read_message(pair->attributes->body, &any, any_fields, hold, pair);
+    enum status status = otlp_read_message(pair->attributes->body, any, any_fields, hold, pair);
     return status == STATUS_OK ? give_held(pair) : status;
+}
+
+static enum status take_element(void *context, const struct otlp_value *element)
+{
+    return take_any(context, &element->node);
 }
 
 /* --- keys
@@ -134,20 +140,28 @@ static enum status take_pair(void *context, const struct otlp_value *value)
 {
     struct pair *pair = context;
     if (value->field == PAIR_KEY) {
-        pair->key = *value;
+        pair->key = value->text;
+        pair->key_length = value->length;
         pair->keyed = true;
     } else {
-        pair->value = *value;
+        pair->any = value->node;
         pair->valued = true;
     }
     return STATUS_OK;
 }
 
+/* A value that nobody needs is not looked into, whatever is in it: most of a span, and all that it has of
+   prompts. */
 enum status otlp_take_attribute(const struct otlp_attributes *attributes, const struct otlp_node *node)
 {
-    struct pair pair = {.attributes = attributes};
+    struct pair pair;
+    pair.attributes = attributes;
+    pair.keyed = pair.valued = pair.in_list = false;
     enum status status = otlp_read_message(attributes->body, node, pair_fields, take_pair, &pair);
-    return status == STATUS_OK && pair.keyed && pair.valued ? take_any(&pair, &pair.value) : status;
+    if (status != STATUS_OK || !pair.keyed || !pair.valued)
+        return status;
+    bool wanted = genai_look_up(attributes->names, pair.key, pair.key_length, &pair.known);
+    return wanted || attributes->identity != NULL ? take_any(&pair, &pair.any) : STATUS_OK;
 }
 
 /* --- resources and scopes

@@ -12,17 +12,20 @@ enum status otlp_malformed(const struct otlp_body *body)
     return STATUS_MALFORMED;
 }
 
+static enum status pass(const struct otlp_body *body, const struct otlp_node *node,
+                        const struct otlp_field *fields, bool late, bool *left, otlp_take_value take,
+                        void *context)
+{
+    return node->object != NULL ? otlp_json_pass(body, node, fields, late, left, take, context)
+                                : otlp_protobuf_pass(body, node, fields, late, left, take, context);
+}
+
 enum status otlp_read_message(const struct otlp_body *body, const struct otlp_node *node,
                               const struct otlp_field *fields, otlp_take_value take, void *context)
 {
-    bool any_late = false;
-    for (size_t i = 0; fields[i].name != NULL; i++)
-        any_late = any_late || fields[i].late;
-    enum status status = STATUS_OK;
-    for (int late = 0; late <= (int)any_late && status == STATUS_OK; late++)
-        status = (node->object != NULL ? otlp_json_pass : otlp_protobuf_pass)(body, node, fields, late != 0,
-                                                                              take, context);
-    return status;
+    bool late = false, early;
+    enum status status = pass(body, node, fields, false, &late, take, context);
+    return status == STATUS_OK && late ? pass(body, node, fields, true, &early, take, context) : status;
 }
 
 enum status otlp_read_body(const struct otlp_body *body, const char *data, size_t length,

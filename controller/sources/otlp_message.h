@@ -12,7 +12,7 @@
 enum otlp_kind {
     OTLP_MESSAGE,
     OTLP_TEXT,    /* a string */
-    OTLP_ID,      /* bytes; hex digits in JSON */
+    OTLP_ID,      /* bytes, at most OTLP_ID_MAX; hex digits in JSON */
     OTLP_INTEGER, /* varint */
     OTLP_FIXED,   /* 8 bytes without a sign; in JSON a number or text, at most 2^63 - 1 */
     OTLP_SIGNED,  /* 8 bytes with a sign */
@@ -39,17 +39,20 @@ struct otlp_node {
     const uint8_t *at, *end;
 };
 
-/* One value of a field, lent until the next. */
+/* One value of a field, lent until the next. It is made for each field of each message: so a small one. */
 struct otlp_value {
-    size_t field; /* its place in the list */
+    uint32_t field; /* its place in the list */
     enum otlp_kind kind;
-    struct otlp_node node;
-    const char *text; /* not terminated */
-    size_t length;
-    uint8_t id[OTLP_ID_MAX]; /* of OTLP_ID; length 0 if it is none */
-    int64_t integer;         /* INTEGER, SIGNED, BOOL, ENUM; of FIXED too, where it fits */
-    uint64_t fixed;
-    double number;
+    union {
+        struct otlp_node node; /* of MESSAGE */
+        struct {
+            const char *text; /* of TEXT, and the bytes of ID: not terminated */
+            size_t length;    /* 0 for an ID that is none */
+        };
+        int64_t integer; /* of INTEGER, SIGNED, BOOL, ENUM; of FIXED too, where it fits */
+        uint64_t fixed;
+        double number;
+    };
 };
 
 /* What else than OK it returns ends the reading. */
@@ -71,10 +74,11 @@ enum status otlp_read_message(const struct otlp_body *body, const struct otlp_no
 /* The body is not what `body->name` says. Returns MALFORMED. */
 enum status otlp_malformed(const struct otlp_body *body);
 
-/* One encoding each: the fields that are late, or those that are not. */
+/* One encoding each: the fields that are late, or those that are not. Sets *left where it passes over one of
+   the others, and leaves it alone otherwise. */
 enum status otlp_json_pass(const struct otlp_body *body, const struct otlp_node *node,
-                           const struct otlp_field *fields, bool late, otlp_take_value take,
+                           const struct otlp_field *fields, bool late, bool *left, otlp_take_value take,
                            void *context) MUST_CHECK;
 enum status otlp_protobuf_pass(const struct otlp_body *body, const struct otlp_node *node,
-                               const struct otlp_field *fields, bool late, otlp_take_value take,
+                               const struct otlp_field *fields, bool late, bool *left, otlp_take_value take,
                                void *context) MUST_CHECK;

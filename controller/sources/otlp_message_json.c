@@ -23,18 +23,18 @@ static int digit(char c)
     return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-/* Sets value->id; its length stays 0 if these are no hex digits, or too many. */
-static void read_hex(const char *text, size_t length, struct otlp_value *value)
+/* How many bytes these hex digits are; 0 if they are none, or too many. */
+static size_t read_hex(const char *text, size_t length, uint8_t out[OTLP_ID_MAX])
 {
     if (length % 2 != 0 || length / 2 > OTLP_ID_MAX)
-        return;
+        return 0;
     for (size_t i = 0; i < length / 2; i++) {
         int high = digit(text[i * 2]), low = digit(text[i * 2 + 1]);
         if (high < 0 || low < 0)
-            return;
-        value->id[i] = (uint8_t)(high << 4 | low);
+            return 0;
+        out[i] = (uint8_t)(high << 4 | low);
     }
-    value->length = length / 2;
+    return length / 2;
 }
 
 /* A 64-bit integer, as a number or as text; also a large one that is written as a double is. */
@@ -73,8 +73,9 @@ static bool read_number(struct json_object *json, double *out)
     return text || json_object_is_type(json, json_type_double) || json_object_is_type(json, json_type_int);
 }
 
+/* `id` is where the bytes of an ID go. */
 static enum status read_value(const struct otlp_body *body, const struct otlp_field *field,
-                              struct json_object *json, struct otlp_value *out)
+                              struct json_object *json, uint8_t id[OTLP_ID_MAX], struct otlp_value *out)
 {
     bool string = json_object_is_type(json, json_type_string);
     switch (field->kind) {
@@ -87,15 +88,15 @@ static enum status read_value(const struct otlp_body *body, const struct otlp_fi
         if (!string)
             return wrong(body, field->name, field->kind == OTLP_ID ? "a string of hex digits" : "a string");
         out->text = json_object_get_string(json);
-        if (field->kind == OTLP_TEXT)
-            out->length = (size_t)json_object_get_string_len(json);
-        else
-            read_hex(out->text, (size_t)json_object_get_string_len(json), out);
+        out->length = (size_t)json_object_get_string_len(json);
+        if (field->kind == OTLP_ID) {
+            out->length = read_hex(out->text, out->length, id);
+            out->text = (const char *)id;
+        }
         return STATUS_OK;
     case OTLP_FIXED:
         if (!read_integer(json, &out->integer) || out->integer < 0)
             return wrong(body, field->name, "a 64-bit integer that is not negative");
-        out->fixed = (uint64_t)out->integer;
         return STATUS_OK;
     case OTLP_INTEGER:
     case OTLP_SIGNED:
@@ -115,19 +116,19 @@ static enum status read_value(const struct otlp_body *body, const struct otlp_fi
     return STATUS_OK;
 }
 
-static enum status read_field(const struct otlp_body *body, const struct otlp_field *fields, size_t at,
+static enum status read_field(const struct otlp_body *body, const struct otlp_field *fields, uint32_t at,
                               struct json_object *json, otlp_take_value take, void *context)
 {
     const struct otlp_field *field = &fields[at];
-    struct otlp_value value = {.field = at, .kind = field->kind};
+    uint8_t id[OTLP_ID_MAX];
     bool list = field->repeated && json_object_is_type(json, json_type_array);
     if (field->repeated && !list)
         return wrong(body, field->name, "a list");
     size_t count = list ? json_object_array_length(json) : 1;
     enum status status = STATUS_OK;
     for (size_t i = 0; i < count && status == STATUS_OK; i++) {
-        value = (struct otlp_value){.field = at, .kind = field->kind};
-        status = read_value(body, field, list ? json_object_array_get_idx(json, i) : json, &value);
+        struct otlp_value value = {.field = at, .kind = field->kind};
+        status = read_value(body, field, list ? json_object_array_get_idx(json, i) : json, id, &value);
         if (status == STATUS_OK)
             status = take(context, &value);
     }
@@ -136,7 +137,8 @@ static enum status read_field(const struct otlp_body *body, const struct otlp_fi
 
 /* Members are few: going through them is cheaper than looking up each field. */
 enum status otlp_json_pass(const struct otlp_body *body, const struct otlp_node *node,
-                           const struct otlp_field *fields, bool late, otlp_take_value take, void *context)
+                           const struct otlp_field *fields, bool late, bool *left, otlp_take_value take,
+                           void *context)
 {
     enum status status = STATUS_OK;
     struct json_object_iterator at = json_object_iter_begin(node->object);
@@ -144,11 +146,13 @@ enum status otlp_json_pass(const struct otlp_body *body, const struct otlp_node 
     for (; !json_object_iter_equal(&at, &end) && status == STATUS_OK; json_object_iter_next(&at)) {
         const char *name = json_object_iter_peek_name(&at);
         struct json_object *json = json_object_iter_peek_value(&at);
-        for (size_t i = 0; fields[i].name != NULL && json != NULL; i++) {
+        for (uint32_t i = 0; fields[i].name != NULL && json != NULL; i++) {
             if (fields[i].number == 0 || strcmp(fields[i].name, name) != 0)
                 continue;
             if (fields[i].late == late)
                 status = read_field(body, fields, i, json, take, context);
+            else
+                *left = true;
             break;
         }
     }

@@ -4,7 +4,8 @@ import random
 import struct
 
 MARK = b"f00dfeed"  # a part of each trace id; replaced before each run, so that no span is a repeated one
-BATCHES, OUTCOMES, SPANS = 32, 250, 100
+BATCHES, OUTCOMES = 32, 250
+SPANS = 512  # of a request: what an SDK exports at once where nobody says otherwise (OTEL_BSP_MAX_EXPORT_BATCH_SIZE)
 
 
 def outcomes(service):
@@ -21,9 +22,9 @@ def outcomes(service):
         yield json.dumps({"service": service, "outcomes": items}, separators=(",", ":")).encode()
 
 
-def spans(source, now_ns):
+def spans(source, now_ns, count):
     """Attributes and times of the spans of one request, as a GenAI instrumentation writes them."""
-    for _ in range(SPANS):
+    for _ in range(count):
         latency = int(source.lognormvariate(7.4, 0.6))
         start = now_ns - (latency + source.randrange(1000)) * 1_000_000
         yield (MARK.decode() + f"{source.getrandbits(96):024x}", f"{source.getrandbits(64) | 1:016x}", start,
@@ -35,22 +36,22 @@ def spans(source, now_ns):
                 ("gen_ai.usage.output_tokens", source.randrange(20, 600)), ("server.address", "api.openai.com")])
 
 
-def otlp_json(service, now_ns):
+def otlp_json(service, now_ns, count=SPANS):
     def value(it):
         if isinstance(it, list):
             return {"arrayValue": {"values": [value(one) for one in it]}}
         return {"stringValue": it} if isinstance(it, str) else {"intValue": str(it)}
     source = random.Random(2)
-    for _ in range(BATCHES):
+    for _ in range(BATCHES // 4):
         made = [{"traceId": trace, "spanId": span, "name": "chat gpt-4.1-nano", "kind": 3, "startTimeUnixNano": str(start),
                  "endTimeUnixNano": str(end), "attributes": [{"key": k, "value": value(v)} for k, v in pairs],
-                 "status": {}} for trace, span, start, end, pairs in spans(source, now_ns)]
+                 "status": {}} for trace, span, start, end, pairs in spans(source, now_ns, count)]
         yield json.dumps({"resourceSpans": [{
             "resource": {"attributes": [{"key": "service.name", "value": {"stringValue": service}}]},
             "scopeSpans": [{"scope": {"name": "bench"}, "spans": made}]}]}, separators=(",", ":")).encode()
 
 
-def otlp_protobuf(service, now_ns):
+def otlp_protobuf(service, now_ns, count=SPANS):
     def varint(number):
         out = b""
         while number > 127:
@@ -73,7 +74,7 @@ def otlp_protobuf(service, now_ns):
                               field(5, b"chat gpt-4.1-nano") + varint(6 << 3) + varint(3) + varint(7 << 3 | 1) +
                               struct.pack("<Q", start) + varint(8 << 3 | 1) + struct.pack("<Q", end) +
                               b"".join(pair(9, k, v) for k, v in pairs) + field(15, b""))
-                        for trace, span, start, end, pairs in spans(source, now_ns))
+                        for trace, span, start, end, pairs in spans(source, now_ns, count))
         yield field(1, field(1, pair(1, "service.name", service)) + field(2, field(1, field(1, b"bench")) + made))
 
 

@@ -120,9 +120,11 @@ def run():
     table = measure.Table("CPU, us an item", "serind", "Postgres", "bare decoder", "ratio (quartiles)", "A/A", "target", "").head()
     plain = Traffic(made, "/v1/outcomes", "application/json", bodies.outcomes("svc-1"), bodies.OUTCOMES)
     compare(made, plain, "outcomes", "/v1/outcomes, against json-c", table)
-    compare(made, Traffic(made, "/v1/traces", "application/x-protobuf", bodies.otlp_protobuf("svc-1", now_ns), bodies.SPANS),
-            "protobuf", "OTLP protobuf, against protobuf-c with an arena", table)
-    compare(made, Traffic(made, "/v1/traces", "application/json", bodies.otlp_json("svc-1", now_ns), bodies.SPANS),
-            "json", "OTLP JSON, against json-c", table)
+    protobuf, json = "application/x-protobuf", "application/json"
+    for spans in (bodies.SPANS, 100):
+        compare(made, Traffic(made, "/v1/traces", protobuf, bodies.otlp_protobuf("svc-1", now_ns, spans), spans),
+                "protobuf", f"OTLP protobuf, {spans} spans a request, against protobuf-c with an arena", table)
+    compare(made, Traffic(made, "/v1/traces", json, bodies.otlp_json("svc-1", now_ns), bodies.SPANS),
+            "json", f"OTLP JSON, {bodies.SPANS} spans a request, against json-c", table)
     acknowledged(made, plain)
     made.stop()

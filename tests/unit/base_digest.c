@@ -24,6 +24,41 @@ Test(base_digest, sha256)
     is(digest_sha256("abc", 3), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 
+static struct digest run_of(const uint8_t *data, size_t length, size_t piece)
+{
+    struct digest_run run;
+    digest_begin(&run);
+    for (size_t at = 0; at < length; at += piece)
+        digest_add(&run, data + at, length - at < piece ? length - at : piece);
+    return digest_end(&run);
+}
+
+/* By its definition, with hashlib: d = bytes(32); for each whole block: d = blake2b(d + block,
+   digest_size=32); then once more with what is left. */
+Test(base_digest, run)
+{
+    static const struct {
+        size_t length;
+        const char *expected;
+    } rows[] = {
+        {0, "89eb0d6a8a691dae2cd15ed0369931ce0a949ecafa5c3f93f8121833646e15c3"},
+        {1, "d8908c165dee785924e7421a0fd0418a19d5daeec395fd505a92a0fd3117e428"},
+        {479, "b3bc9aba6203036a726793c697766dba10ab76e090b07b3ebdd2e654f2635bd8"},
+        {480, "70cb93f9dab56c81369b7015977e7d0b3615270740225f30c4371ffb6d87e94b"},
+        {481, "4cf283093013cdea3ca00dcc3bf55a3d24a6361911c66ef202f4fec4a6e83ba7"},
+        {960, "7da849e4da857992f3c61c3241dfff439f59b57fd3ea6a3e0cf4736175b154c6"},
+        {1500, "0256f5053d56076cb59294b53fa533d154f90a54b905e7fb2f0504830f094ef4"},
+    };
+    static const size_t pieces[] = {1, 7, 479, 480, 481, 2000};
+    uint8_t data[1500];
+    for (size_t i = 0; i < sizeof data; i++)
+        data[i] = (uint8_t)(i * 31 + i / 256);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        for (size_t j = 0; j < sizeof pieces / sizeof pieces[0]; j++)
+            is(run_of(data, rows[i].length, pieces[j]), rows[i].expected);
+    }
+}
+
 Test(base_digest, hmac)
 {
     unsigned char key[131];

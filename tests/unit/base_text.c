@@ -116,3 +116,21 @@ Test(base_text, no_memory_is_told_from_too_large, .disabled = NO_HUGE_ALLOCATION
     cr_assert_str_eq(text_get(&text), "a");
     text_free(&text);
 }
+
+Test(base_text, reserve_changes_nothing_but_room)
+{
+    struct text text;
+    text_init(&text, 100);
+    text_reserve(&text, 101); /* more than it may ever hold */
+    cr_assert_null(text.data);
+    text_reserve(&text, 100);
+    cr_assert_str_eq(text_get(&text), "");
+    const char *place = text.data;
+    for (int i = 0; i < 100; i++)
+        text_putc(&text, 'a');
+    cr_assert_eq(text.data, place);
+    text_reserve(&text, 1);
+    cr_assert_eq(text_status(&text), STATUS_OK);
+    cr_assert_eq(strlen(text_get(&text)), 100);
+    text_free(&text);
+}

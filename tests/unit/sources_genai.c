@@ -9,28 +9,35 @@ TestSuite(sources_genai, .timeout = 20);
 
 static const struct genai_names names = {"serin.service", "serin.release", "serin.stratum"};
 
+static void take(struct genai_facts *facts, const char *key, const struct genai_value *value)
+{
+    struct genai_key known;
+    if (genai_look_up(&names, key, strlen(key), &known))
+        genai_take(facts, &known, value);
+}
+
 static void take_text(struct genai_facts *facts, const char *key, const char *text)
 {
     struct genai_value value = {.kind = GENAI_TEXT, .text = text, .length = strlen(text)};
-    genai_take(facts, &names, key, strlen(key), &value);
+    take(facts, key, &value);
 }
 
 static void take_integer(struct genai_facts *facts, const char *key, int64_t integer)
 {
     struct genai_value value = {.kind = GENAI_INTEGER, .integer = integer};
-    genai_take(facts, &names, key, strlen(key), &value);
+    take(facts, key, &value);
 }
 
 static void take_number(struct genai_facts *facts, const char *key, double number)
 {
     struct genai_value value = {.kind = GENAI_NUMBER, .number = number};
-    genai_take(facts, &names, key, strlen(key), &value);
+    take(facts, key, &value);
 }
 
 static void take_bool(struct genai_facts *facts, const char *key, bool yes)
 {
     struct genai_value value = {.kind = GENAI_BOOL, .integer = yes};
-    genai_take(facts, &names, key, strlen(key), &value);
+    take(facts, key, &value);
 }
 
 /* A letter for each of refusal, content_filter, error, timeout, truncated, rate_limited, schema_invalid and

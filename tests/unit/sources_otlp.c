@@ -266,14 +266,45 @@ Test(sources_otlp, json_of_the_wrong_type_is_refused)
         SPAN("\"status\":{\"code\":\"STATUS_CODE_ERROR\"}"),
         SPAN("\"attributes\":[{\"key\":7,\"value\":{}}]"),
         SPAN("\"attributes\":[{\"key\":\"a\",\"value\":\"b\"}]"),
-        SPAN("\"attributes\":[{\"key\":\"a\",\"value\":{\"intValue\":1.5}}]"),
-        SPAN("\"attributes\":[{\"key\":\"a\",\"value\":{\"arrayValue\":[]}}]"),
+        SPAN("\"attributes\":[{\"key\":\"error.type\",\"value\":{\"intValue\":1.5}}]"),
+        SPAN("\"attributes\":[{\"key\":\"error.type\",\"value\":{\"arrayValue\":[]}}]"),
     };
     struct taken taken;
     for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++)
         cr_expect_eq(read_json(bodies[i], &taken), STATUS_MALFORMED, "%s", bodies[i]);
     cr_assert_eq(read_json("{}", &taken), STATUS_OK);
     cr_assert_eq(read_json("{\"resourceSpans\":[]}", &taken), STATUS_OK);
+}
+
+/* One span with one attribute, whose value is a string of 127 bytes that are not there. */
+static enum status read_broken_value(const char *key, struct taken *taken)
+{
+    struct text part[5];
+    for (size_t i = 0; i < 5; i++)
+        text_init(&part[i], 1000);
+    put_bytes(&part[0], 1, key, strlen(key));
+    put_bytes(&part[0], 2, "\x0a\x7f", 2);
+    static const int fields[] = {9, 2, 2, 1}; /* of the span, the scope, the resource, the request */
+    for (size_t i = 0; i < 4; i++)
+        put_bytes(&part[i + 1], fields[i], text_get(&part[i]), part[i].length);
+    enum status status = read_protobuf(part[4].data, part[4].length, taken);
+    for (size_t i = 0; i < 5; i++)
+        text_free(&part[i]);
+    return status;
+}
+
+/* A prompt is in one of these: it is not looked into, and what is wrong in it loses nobody the span. */
+Test(sources_otlp, a_value_that_nobody_needs_is_not_read)
+{
+    struct taken taken;
+    cr_assert_eq(read_json(SPAN("\"attributes\":[{\"key\":\"a\",\"value\":{\"intValue\":1.5}},"
+                                "{\"key\":\"gen_ai.usage.input_tokens\",\"value\":{\"intValue\":3}}]"),
+                           &taken),
+                 STATUS_OK);
+    cr_assert_eq(taken.span[0].facts.input_tokens, 3);
+    cr_assert_eq(read_broken_value("gen_ai.prompt", &taken), STATUS_OK);
+    cr_assert_eq(taken.count, 1);
+    cr_assert_eq(read_broken_value("error.type", &taken), STATUS_MALFORMED);
 }
 
 Test(sources_otlp, ids_are_checked)
