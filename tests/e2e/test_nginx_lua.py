@@ -93,7 +93,8 @@ def test_a_reload_or_a_dead_worker_loses_no_route(own_world, releases):
         moves.start()
         old = nginx.workers()
         os.kill(nginx.process.pid, signal.SIGHUP)
-        wait_for("new workers", lambda: len(set(nginx.workers()) - set(old)) == 2, 10)
+        # one that is leaving closes what it has just accepted
+        wait_for("new workers alone", lambda: len(nginx.workers()) == 2 and not set(nginx.workers()) & set(old), 30)
         assert ask(nginx.addr, USERS) == expected(world, USERS)
         moves.promote()
         assert ask(nginx.addr, USERS) == expected(world, USERS)

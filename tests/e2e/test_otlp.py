@@ -107,12 +107,15 @@ def chat(finish="end_turn", provider="anthropic", times=1, **more):
         "gen_ai.prompt": SECRET}}], **more}
 
 
-def known(world, name, **kw):
-    """A service that the gateway port has heard of."""
-    service(world.client(), name, **kw)
-    heartbeat = {"service": name}
-    wait_for("the gateway port knows the service",
-             lambda: world.gateway_client().request("POST", "/v1/outcomes", heartbeat, raw=True)[0] == 200, 10)
+def known(world, name, releases=("v1", "v2"), **kw):
+    """A service whose releases the gateway port has heard of: it refuses a span of the last one for its age alone."""
+    service(world.client(), name, releases=releases, **kw)
+    old = {"resourceSpans": [{"resource": {"attributes": [{"key": k, "value": {"stringValue": v}} for k, v in (
+        ("service.name", name), ("service.version", releases[-1]))]}, "scopeSpans": [{"spans": [{
+            "traceId": "1" * 32, "spanId": "1" * 16, "startTimeUnixNano": "1", "endTimeUnixNano": "2", "attributes": [
+                {"key": "gen_ai.operation.name", "value": {"stringValue": "chat"}}]}]}]}]}
+    wait_for("the gateway port knows the releases",
+             lambda: "older than a day" in str(world.gateway_client().request("POST", "/v1/traces", old, raw=True)[2]), 10)
 
 
 def counted(world, name, what):
