@@ -1,7 +1,7 @@
 /* What the evidence of all SLIs says together. Roll back when G >= 1/alpha:
        G_rel = sum_s v_s (l_rel M_rel,s + l_bud Z_s)          G_all = G_rel + sum_s v_s l_abs M_abs,s
    By Ville, P(G_all ever >= 1/alpha) <= alpha while every SLI is within its tolerance, ceiling and budget,
-   under any dependence between them. Derivation: "Attribution of a ceiling breach", rows 1 to 9. */
+   under any dependence between them. Derivation: "Attribution of a ceiling breach", rows 1 to 10. */
 #include "decision/budget.h"
 #include "decision/coverage.h"
 #include "decision/recent.h"
