@@ -30,6 +30,8 @@ class Backend:
     """A server that says its name to every request."""
 
     def __init__(self, name):
+        self.told = told = set()  # in X-Serin-Release
+
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
             disable_nagle_algorithm = True  # else each answer waits 40 ms for an acknowledgement
@@ -37,6 +39,7 @@ class Backend:
 
             def do_GET(self):
                 body = name.encode()
+                told.add(self.headers.get("X-Serin-Release"))
                 self.send_response(200)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()

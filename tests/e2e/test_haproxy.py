@@ -1,4 +1,5 @@
 """A real HAProxy with the configurations of deploy/gateways/haproxy: agent-checks, and the Lua poller."""
+import http.client
 import os
 import shutil
 import socket
@@ -196,8 +197,8 @@ def test_agent_answers_what_it_cannot_read_without_changing_anything(own_world):
     assert "haproxy-127.0.0.1" in live, "an HAProxy without a name is known by its address"
 
 
-def lua_haproxy(world, backends):
-    return HAProxy("lua.cfg").run(
+def lua_haproxy(world, backends, edit=lambda text: text):
+    return HAProxy("lua.cfg", edit).run(
         V1_ADDR=backends["v1"].addr, V2_ADDR=backends["v2"].addr, SERIN_LUA=os.path.join(FOLDER, "serin.lua"),
         SERIN_URL=f"http://{world.daemon.gateway}", SERIN_TOKEN=world.tokens["gateway"], SERIN_SERVICES="chat",
         SERIN_INSTANCE="edge-lua")
@@ -233,6 +234,53 @@ def test_lua_assigns_every_user_as_the_route_says(own_world, backends):
         anonymous = ask(haproxy.addr, [""] * 2000).count("v2") / 20
         assert abs(anonymous - 50) <= 5, f"{anonymous} % at 50 %, 4.5 standard deviations are 5"
         traffic.stop()
+    finally:
+        haproxy.stop()
+
+
+def answer_to(addr, user):
+    """Status, headers and body of one request, that brings a release of its own making."""
+    connection = http.client.HTTPConnection(addr, timeout=10)
+    try:
+        connection.request("GET", "/", headers={"X-User-Id": user, "X-Serin-Release": "v9"})
+        response = connection.getresponse()
+        return response.status, response.headers, response.read().decode()
+    finally:
+        connection.close()
+
+
+def test_lua_serves_a_release_without_a_backend_in_nobodys_name(own_world, backends):
+    """The configuration has v1 and v2, and v3 is rolled out: those of v3 get 503, and the others know who answered."""
+    world = own_world().start()
+    client = world.client()
+    moves = Moves(client, "edge-lua")
+    serin.release(client, "chat", "v3", "chat v3")
+
+    def logged(text):
+        return text.replace("defaults\n", "defaults\n    log stdout format raw local0\n    option httplog\n", 1).replace(
+            "    mode http\n", '    mode http\n    log-format "%b %s %ST %ts release=%[var(txn.release)]"\n', 1)
+    haproxy = lua_haproxy(world, backends, logged)
+    try:
+        moves.applied()
+        backends["v1"].told.clear()
+        moves.start("v3")
+        for _ in range(3):
+            moves.promote()
+        users = [f"u{i}" for i in range(200)]
+        assigned = expected(world, users)
+        assert {"v1", "v3"} == set(assigned)
+        for user, release in zip(users, assigned):
+            status, headers, body = answer_to(haproxy.addr, user)
+            if release == "v1":
+                assert (status, headers["X-Serin-Release"], body) == (200, "v1", "v1")
+            else:
+                assert (status, headers["X-Serin-No-Backend"]) == (503, "v3"), body
+                assert headers["X-Serin-Release"] is None and "release_v3" in body
+        assert backends["v1"].told == {"v1"}, "the server behind is told its own release only"
+        lines = wait_for("the log", lambda: [x for x in haproxy.tail().splitlines() if x.startswith("no_release ")])
+        assert set(lines) == {"no_release <NOSRV> 503 LR release=-"}
+        moves.abort()
+        assert {answer_to(haproxy.addr, user)[2] for user in users} == {"v1"}
     finally:
         haproxy.stop()
 
