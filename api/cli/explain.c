@@ -276,6 +276,9 @@ static void put_gateways(struct json_object *explanation, bool colors, struct te
                      json_object_is_type(name, json_type_string) ? json_object_get_string(name) : "?");
     }
     text_putc(out, '\n');
+    if (pick_has(gateways, "problem")) {
+        output_wrap(out, pick_text(gateways, "problem"), 2, WRAP);
+    }
 }
 
 static void put_frozen(struct json_object *explanation, bool colors, struct text *out)

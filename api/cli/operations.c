@@ -104,7 +104,12 @@ static void put_waiting(struct text *out, struct json_object *gateway)
     text_puts(out, "Waiting for ");
     output_clean(out, pick_text(gateway, "instance"), false);
     if (pick_bool(gateway, "live")) {
-        text_puts(out, ": it is heard, and has not applied it yet\n");
+        text_puts(out, ": it is heard, and has not applied it yet");
+        if (pick_has(gateway, "problem")) {
+            text_puts(out, ". ");
+            output_clean(out, pick_text(gateway, "problem"), false);
+        }
+        text_putc(out, '\n');
         return;
     }
     text_printf(out, ": silent, last heard %s; ", output_since(pick_text(gateway, "heard_at"), text));
@@ -283,7 +288,7 @@ static int run_routes(struct cli *cli, struct args *args)
 
 static void begin_gateways(struct table *table)
 {
-    table_begin(table, "GATEWAY", "SERVICE", "APPLIED", "CURRENT", "STATE", "HEARD", NULL);
+    table_begin(table, "GATEWAY", "SERVICE", "APPLIED", "CURRENT", "STATE", "HEARD", "PROBLEM", NULL);
     table->right[2] = true;
     table->right[3] = true;
 }
@@ -314,6 +319,7 @@ static void gateway_row(struct table *table, struct json_object *item)
                        : behind     ? "behind"
                                     : "current");
     table_cell(table, output_since(pick_text(item, "heard_at"), text));
+    table_cell(table, pick_text(item, "problem"));
 }
 
 static int run_gateways(struct cli *cli, struct args *args)

@@ -78,8 +78,8 @@ static struct entry *new_entry(struct acks *acks)
     return entry;
 }
 
-void acks_heard(struct acks *acks, const char *service, const char *instance, int64_t applied_epoch,
-                struct mono_time now)
+void acks_heard_coarse(struct acks *acks, const char *service, const char *instance, int64_t applied_epoch,
+                       int32_t weight_step, struct mono_time now)
 {
     size_t slot = slot_of(service, instance);
     struct entry *entry = acks->slot[slot];
@@ -101,7 +101,14 @@ void acks_heard(struct acks *acks, const char *service, const char *instance, in
     if (entry->ack.applied_epoch != applied_epoch || entry->ack.applied.us == 0)
         entry->ack.applied = now;
     entry->ack.applied_epoch = applied_epoch;
+    entry->ack.weight_step = weight_step;
     entry->ack.heard = now;
+}
+
+void acks_heard(struct acks *acks, const char *service, const char *instance, int64_t applied_epoch,
+                struct mono_time now)
+{
+    acks_heard_coarse(acks, service, instance, applied_epoch, 1, now);
 }
 
 void acks_sweep(struct acks *acks, bool (*keep)(void *argument, struct ack *ack), void *argument)
@@ -147,7 +154,10 @@ void acks_return(struct acks *acks, const struct ack *taken, size_t count)
 {
     for (size_t i = 0; i < count; i++) /* when it had applied it, and then when it was heard last */
     {
-        acks_heard(acks, taken[i].service, taken[i].instance, taken[i].applied_epoch, taken[i].applied);
-        acks_heard(acks, taken[i].service, taken[i].instance, taken[i].applied_epoch, taken[i].heard);
+        const struct ack *ack = &taken[i];
+        acks_heard_coarse(acks, ack->service, ack->instance, ack->applied_epoch, ack->weight_step,
+                          ack->applied);
+        acks_heard_coarse(acks, ack->service, ack->instance, ack->applied_epoch, ack->weight_step,
+                          ack->heard);
     }
 }

@@ -18,7 +18,7 @@ enum {
     BACKLOG = 1024,
     LIFE_MS = 3000, /* of a connection */
     SWEEP_MS = 1000,
-    COMPLAIN_MS = 60000 /* about what cannot be read, at most this often */
+    COMPLAIN_MS = 60000 /* about what cannot be read or said, at most this often */
 };
 
 struct connection {
@@ -42,7 +42,7 @@ struct agent {
     size_t open;    /* connections */
     struct connection *first;
     bool owed; /* a connection was not accepted for want of memory, and the listener waits for that */
-    struct mono_time complained;
+    struct mono_time complained, complained_of_weight;
     char address[80];
 };
 
@@ -108,8 +108,8 @@ struct ack_letter {
 static void note_ack(struct gateway_thread *thread, struct letter *letter)
 {
     struct ack_letter *heard = (struct ack_letter *)letter;
-    acks_heard(thread->acks, heard->ack.service, heard->ack.instance, heard->ack.applied_epoch,
-               heard->ack.heard);
+    acks_heard_coarse(thread->acks, heard->ack.service, heard->ack.instance, heard->ack.applied_epoch,
+                      heard->ack.weight_step, heard->ack.heard);
     free(heard);
 }
 
@@ -144,14 +144,33 @@ static bool write_line(struct connection *connection, const char *line)
     return uv_try_write((uv_stream_t *)&connection->tcp, &buffer, 1) == (int)buffer.len;
 }
 
-static void complain(struct agent *agent, const struct fault *fault)
+/* Is it time to complain again? */
+static bool may_complain(struct mono_time *last)
 {
     struct mono_time now = clock_mono();
-    if (agent->complained.us != 0 && now.us - agent->complained.us < (int64_t)COMPLAIN_MS * 1000)
+    if (last->us != 0 && now.us - last->us < (int64_t)COMPLAIN_MS * 1000)
+        return false;
+    *last = now;
+    return true;
+}
+
+static void complain(struct agent *agent, const struct fault *fault)
+{
+    if (!may_complain(&agent->complained))
         return;
-    agent->complained = now;
     log_event(LOG_WARN, "haproxy", "an agent-check was refused", "error", fault->detail, "next_step",
               fault->next_step, NULL);
+}
+
+static void complain_of_weight(struct agent *agent, const struct agent_ask *ask, const char *line)
+{
+    char answer[AGENT_ANSWER_MAX];
+    if (!may_complain(&agent->complained_of_weight))
+        return;
+    snprintf(answer, sizeof answer, "%.*s", (int)strcspn(line, "\n"), line);
+    log_event(LOG_WARN, "haproxy", "the canary is told less weight than its route says", "service",
+              ask->service, "gateway", ask->instance, "answer", answer, "next_step",
+              "Use weights that are multiples of 0.5 %: see 'serin gateways'.", NULL);
 }
 
 static void take_snapshot(struct agent *agent)
@@ -189,6 +208,8 @@ static void answer(struct connection *connection)
         agent_book_lost(agent->book, &ask);
     if (told.heard)
         pass_on(agent, &told.ack);
+    if (told.less)
+        complain_of_weight(agent, &ask, told.line);
     meter_add(METRIC_AGENT_ANSWERS_TOTAL, 1, NULL);
 }
 

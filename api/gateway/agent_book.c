@@ -11,7 +11,8 @@ enum {
     SLOTS = 1024,
     FORGET_MS = 60000, /* as long as a gateway counts as live */
     SETTLE_MS = 5000,  /* after this every server of an HAProxy has asked once */
-    RAISE_MS = 2000    /* one with a health check is up a moment after it was made ready */
+    LESS_MAX = 96,
+    RAISE_MS = 2000 /* one with a health check is up a moment after it was made ready */
 };
 
 struct told {
@@ -160,25 +161,24 @@ __attribute__((format(printf, 2, 3))) static void say(struct agent_answer *out, 
     va_end(arguments);
 }
 
-static void tell(struct agent_answer *out, const struct service_view *view, int percent)
+/* 0.20 % as the next lower weight that can be said; "" for what can be. */
+static void say_less(int32_t weight, char out[LESS_MAX])
 {
-    if (percent > 0)
-        say(out, "ready %d%% # epoch %" PRId64 "\n", percent, view->epoch);
-    else
-        say(out, "maint # epoch %" PRId64 " gives it no weight\n", view->epoch);
+    int32_t lower = weight - weight % AGENT_WEIGHT_STEP;
+    out[0] = '\0';
+    if (lower != weight)
+        snprintf(out, LESS_MAX, ": %d.%02d %% cannot be said, %d.%d %% is the next lower", (int)weight / 100,
+                 (int)weight % 100, (int)lower / 100, (int)lower % 100 / 10);
 }
 
-/* A weight that cannot be said changes nothing, and so is not applied: rounding it would give the canary
-   another share than Serin reckons with. */
-static void refuse(struct agent_answer *out, const struct service_view *view)
+static void tell(struct agent_answer *out, const struct service_view *view, bool lapsed, int percent)
 {
-    for (size_t i = 0; i < view->weights; i++) {
-        int32_t weight = view->weight[i].weight, nearest = agent_nearest(weight);
-        if (view->weight[i].canary) {
-            say(out, "# no change: %d.%02d %% is no multiple of 0.5 %%, use %d.%d %%\n", (int)weight / 100,
-                (int)weight % 100, (int)nearest / 100, (int)nearest % 100 / 10);
-        }
-    }
+    char less[LESS_MAX];
+    say_less(agent_weight(view, lapsed), less);
+    if (percent > 0)
+        say(out, "ready %d%% # epoch %" PRId64 "%s\n", percent, view->epoch, less);
+    else
+        say(out, "maint # epoch %" PRId64 " gives it no weight%s\n", view->epoch, less);
 }
 
 /* What a server is told whose weight is to be 0 while nobody has taken it up: as little as there is, or, if
@@ -206,10 +206,8 @@ void agent_book_answer(struct agent_book *book, const struct agent_ask *ask, con
     struct server *server = get(book, ask, now, &proxy);
     if (server == NULL) {
         say(out, "# no change: it is not known what this server is\n");
-        if (percent == AGENT_UNSAYABLE)
-            refuse(out, view);
-        else if (percent >= 0)
-            tell(out, view, percent);
+        if (percent >= 0)
+            tell(out, view, lapsed, percent);
         return;
     }
     server->heard = now;
@@ -217,18 +215,16 @@ void agent_book_answer(struct agent_book *book, const struct agent_ask *ask, con
     memcpy(out->ack.service, ask->service, sizeof out->ack.service);
     memcpy(out->ack.instance, ask->instance, sizeof out->ack.instance);
     out->ack.heard = now;
+    out->ack.weight_step = AGENT_WEIGHT_STEP;
     out->ack.applied_epoch = applied_by_all(proxy, view, now);
     out->heard = true;
-    if (percent == AGENT_UNSAYABLE) {
-        refuse(out, view);
-        return;
-    }
     if (percent < 0) {
         server->last = nothing;
         say(out, view->routed ? "# service %s has no release %s\n" : "# service %s has no route\n",
             ask->service, ask->release);
         return;
     }
+    out->less = agent_weight(view, lapsed) % AGENT_WEIGHT_STEP != 0;
     if (percent == 0 && server->last.percent != 0 &&
         relief_of(proxy, server, view, lapsed, now) == RELIEF_COMING) {
         keep(out, server);
@@ -236,8 +232,12 @@ void agent_book_answer(struct agent_book *book, const struct agent_ask *ask, con
     }
     if (server->last.percent <= 0)
         server->raised = now;
-    server->last = (struct told){view->incarnation, view->epoch, percent};
-    tell(out, view, percent);
+    server->last.percent = percent;
+    if (!out->less) { /* else the epoch before is what it has applied as it was written */
+        server->last.incarnation = view->incarnation;
+        server->last.epoch = view->epoch;
+    }
+    tell(out, view, lapsed, percent);
 }
 
 void agent_book_lost(struct agent_book *book, const struct agent_ask *ask)

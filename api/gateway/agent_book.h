@@ -2,7 +2,8 @@
    for. An acknowledgement: HAProxy applies an answer as it reads it, so that a server which asks again has
    applied what it was told before; an HAProxy has applied what all its servers have. And the order of
    changes: a server is taken out only when another one of the same HAProxy has taken up its weight, since
-   each asks at its own time. Memory only, one thread. */
+   each asks at its own time. A weight that can be said only with the next lower one is told so at once, but
+   not acknowledged: what was applied is not what the route says. Memory only, one thread. */
 #pragma once
 
 #include "base/clock.h"
@@ -21,6 +22,7 @@ enum { AGENT_ANSWER_MAX = 160 };
 struct agent_answer {
     char line[AGENT_ANSWER_MAX]; /* with its line feed */
     bool heard;                  /* `ack` is to be passed on */
+    bool less;                   /* the canary is told less than its route says */
     struct ack ack;              /* of the whole HAProxy */
 };
 

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { WORDS_MAX = 3, WEIGHT_STEP = 10000 / AGENT_PERCENT_FULL };
+enum { WORDS_MAX = 3 };
 
 struct word {
     const char *at;
@@ -92,21 +92,18 @@ void agent_line_instance(const char *address, char out[NAME_MAX_LENGTH + 1])
     }
 }
 
-int agent_percent(int32_t canary_weight)
+int32_t agent_weight(const struct service_view *view, bool lapsed)
 {
-    return canary_weight % WEIGHT_STEP == 0 ? (int)(canary_weight / WEIGHT_STEP) : AGENT_UNSAYABLE;
+    for (size_t i = 0; i < view->weights; i++) {
+        if (view->weight[i].canary && !lapsed)
+            return view->weight[i].weight;
+    }
+    return 0;
 }
 
-int32_t agent_nearest(int32_t canary_weight)
+int agent_percent(int32_t canary_weight)
 {
-    int32_t nearest = (canary_weight + WEIGHT_STEP / 2) / WEIGHT_STEP * WEIGHT_STEP;
-    if (canary_weight > 0 && nearest == 0) {
-        return WEIGHT_STEP;
-    }
-    if (canary_weight < 10000 && nearest == 10000) {
-        return 10000 - WEIGHT_STEP;
-    }
-    return nearest;
+    return (int)(canary_weight / AGENT_WEIGHT_STEP);
 }
 
 static bool is_asked_for(const struct agent_ask *ask, const struct route_weight *arm)
@@ -124,20 +121,15 @@ static bool is_asked_for(const struct agent_ask *ask, const struct route_weight 
 
 int agent_share(const struct service_view *view, bool lapsed, const struct agent_ask *ask)
 {
-    int canary = 0, percent = 0;
+    int canary, percent = 0;
     bool found = false;
     if (view == NULL || !view->routed)
         return AGENT_UNKNOWN;
-    for (size_t i = 0; i < view->weights; i++) {
-        if (view->weight[i].canary && !lapsed)
-            canary = agent_percent(view->weight[i].weight);
-    }
+    canary = agent_percent(agent_weight(view, lapsed));
     for (size_t i = 0; i < view->weights; i++) {
         const struct route_weight *arm = &view->weight[i];
         if (!is_asked_for(ask, arm))
             continue;
-        if (canary == AGENT_UNSAYABLE)
-            return AGENT_UNSAYABLE;
         percent += arm->canary ? canary : AGENT_PERCENT_FULL - canary;
         found = true;
     }

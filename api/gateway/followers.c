@@ -174,6 +174,7 @@ size_t followers_expand(const struct follower_word *words, size_t count, const s
             memcpy(ack->service, view->name, sizeof ack->service);
             memcpy(ack->instance, words[i].instance, sizeof ack->instance);
             ack->applied_epoch = service_view_epoch_at(view, words[i].rev);
+            ack->weight_step = 1;
             ack->heard = ack->applied = words[i].heard;
         }
     }

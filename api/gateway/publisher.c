@@ -85,9 +85,12 @@ enum status publisher_write_acks(struct publisher *publisher, const struct ack *
     if (rows == NULL)
         return STATUS_NO_MEMORY;
     for (size_t i = 0; i < count; i++)
-        rows[i] =
-            (struct snapshot_ack){acks[i].service, acks[i].instance, acks[i].applied_epoch,
-                                  (now.us - acks[i].heard.us) / 1000, (now.us - acks[i].applied.us) / 1000};
+        rows[i] = (struct snapshot_ack){acks[i].service,
+                                        acks[i].instance,
+                                        acks[i].applied_epoch,
+                                        acks[i].weight_step,
+                                        (now.us - acks[i].heard.us) / 1000,
+                                        (now.us - acks[i].applied.us) / 1000};
     enum status status =
         db_pool_take(publisher->pool, publisher->gateway->options.database_wait_ms, &db, &fault);
     if (status == STATUS_OK) {

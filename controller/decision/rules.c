@@ -309,10 +309,10 @@ static const struct rule rules[] = {
      "This rollout has ended as {phase}.", "'serin rollout retry' starts it anew."},
 
     {"set_weight", SERVING, VERB_SET_WEIGHT, F(STABLE) | F(LOWER), 0, PHASE_PAUSED, EFFECT_ROUTE_WEIGHT,
-     "rollout.weight_set", "Lowered by hand from {weight} to {new_weight}, and paused there.",
+     "rollout.weight_set", "Lowered by hand from {weight} to {new_weight}, and paused there.{coarse}",
      "'serin rollout resume' goes on from this weight; from 0 it begins the step anew at its own."},
     {"set_weight.up", SERVING, VERB_SET_WEIGHT, F(STABLE), 0, NEXT_STAY, EFFECT_REFUSE, NULL,
-     "The weight is {weight}; set-weight only lowers it.", "To go up, use 'serin rollout promote'."},
+     "The weight is {weight}; set-weight only lowers it.", "{lower}To go up, use 'serin rollout promote'."},
     {"set_weight.pending", P(PENDING), VERB_SET_WEIGHT, 0, 0, NEXT_STAY, EFFECT_REFUSE, NULL,
      "There is no weight to lower: the canary has none yet.", "Pause it or abort it instead."},
     {"set_weight.first", LIVE, VERB_SET_WEIGHT, 0, 0, NEXT_STAY, EFFECT_REFUSE, NULL,

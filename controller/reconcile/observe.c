@@ -16,8 +16,9 @@ enum {
         600, /* at most this much history a turn, so that one rollout cannot hold up the others */
     LATE_WINDOW_S = 600,
     LATE_SETTLE_S = 60,
-    LATE_MIN = 10,     /* fewer late ones are no habit */
-    STRAY_GRACE_S = 10 /* between a poll and the request that it steers */
+    COARSEST_HEARD_S = 7200, /* twice the longest maturity */
+    LATE_MIN = 10,           /* fewer late ones are no habit */
+    STRAY_GRACE_S = 10       /* between a poll and the request that it steers */
 };
 
 /* A batch is committed, or refused, within 2 s of its arrival; the rest is rounding to whole seconds. Counts
@@ -292,10 +293,12 @@ enum status observe_rollout(struct db *db, struct desk *desk, const char *id, in
                                             .row_version = out->state->row.row_version,
                                             .lease_epoch = lease_epoch};
     note_applied(out->state);
-    if (spec_source_kind(out->state->spec.source.kind)->polled)
-        status = scrape_rollout(desk, out, fault);
-    else
-        status = observe_outcomes(db, out, fault);
+    struct route_coarsest coarsest;
+    status = routes_coarsest(db, out->state->row.service, COARSEST_HEARD_S, &coarsest, fault);
+    out->weight_step = coarsest.weight_step;
+    if (status == STATUS_OK)
+        status = spec_source_kind(out->state->spec.source.kind)->polled ? scrape_rollout(desk, out, fault)
+                                                                        : observe_outcomes(db, out, fault);
     if (status != STATUS_OK)
         observe_free(out);
     out->observation.blocks = out->blocks;

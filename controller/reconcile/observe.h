@@ -9,6 +9,7 @@ struct observe_result {
     struct block *blocks;             /* owned */
     struct split_block *split_blocks; /* owned */
     struct observation observation;   /* borrows from the two above */
+    int32_t weight_step; /* of the gateway that can apply the fewest weights, 1/10,000; 1 = every weight */
     int64_t blanking_more_s; /* beside the policy's: how long before their second the counts may be of */
 };
 

@@ -43,6 +43,8 @@ enum status ticks_admissions(struct observe_result *result, double t_s, double d
     struct admissions tick = {.t_s = t_s, .dt_s = dt_s, .n_c = canary, .n_b = stable};
     struct split_block closed;
     evidence_weight_range(evidence, t_s, t_s + dt_s, &tick.w_lo, &tick.w_hi);
+    if (tick.w_lo > 0) /* a gateway that cannot apply it applies the next lower one that it can */
+        tick.w_lo -= tick.w_lo % result->weight_step;
     result->observation.changed = true;
     if (!evidence_admissions(evidence, &state->spec.policy, &tick, &closed))
         return STATUS_OK;

@@ -263,10 +263,14 @@ static enum status add_mute(struct rollout_state *state, const struct change *ch
 static enum status refuse(const struct rule *rule, const struct reason_context *context, struct fault *fault)
 {
     char sentence[512];
+    struct reason_context unsaid = *context;
     reason_fill(rule->sentence, context, sentence, sizeof sentence);
     fault_set(fault, STATUS_CONFLICT, "%s", sentence);
-    if (rule->next_step != NULL)
-        fault_next(fault, "%s", rule->next_step);
+    unsaid.said = NULL;
+    if (rule->next_step != NULL) {
+        reason_fill(rule->next_step, &unsaid, sentence, sizeof sentence);
+        fault_next(fault, "%s", sentence);
+    }
     return STATUS_CONFLICT;
 }
 

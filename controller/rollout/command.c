@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 #include "rollout/change.h"
+#include "rollout/coarse.h"
 #include "rollout/start.h"
 
 #include <inttypes.h>
@@ -74,6 +75,8 @@ enum status rollout_command(struct db *db, const char *id, const struct rollout_
                                                      : state_load(db, id, true, &state, fault);
     if (status == STATUS_OK)
         status = check_version(state, command, fault);
+    if (status == STATUS_OK && command->verb == VERB_SET_WEIGHT)
+        status = routes_coarsest(db, state->row.service, COARSE_LIVE_S, &state->coarsest, fault);
     if (status == STATUS_OK && command->verb == VERB_MUTE)
         status = mute_until(command, state->world.now, until, fault);
     if (status == STATUS_OK && command->verb == VERB_MUTE && command->muted < SLI_COUNT &&

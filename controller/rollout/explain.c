@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "decision/replay.h"
+#include "rollout/coarse.h"
 #include "rollout/rollout.h"
 #include "spec/inputs.h"
 
@@ -168,6 +169,7 @@ static enum status gateways_object(struct db *db, const struct rollout_state *st
 {
     struct json_object *object = json_object_new_object(), *behind = json_object_new_array();
     struct route_gateway *gateways = NULL;
+    char says[COARSE_SAYS_MAX];
     size_t count = 0;
     enum status status = routes_gateways(db, state->row.service, &gateways, &count, fault);
     for (size_t i = 0; i < count; i++)
@@ -175,6 +177,8 @@ static enum status gateways_object(struct db *db, const struct rollout_state *st
             json_object_array_add(behind, json_object_new_string(gateways[i].instance));
     explain_put(object, "live", json_object_new_int64((int64_t)count));
     explain_put(object, "behind", behind);
+    (void)coarse_says(&state->coarsest, state->route.canary_weight, says);
+    explain_put_text(object, "problem", says);
     free(gateways);
     if (status == STATUS_OK)
         *out = object;
@@ -260,7 +264,9 @@ static enum status build(struct db *db, struct rollout_state *state, enum verdic
     struct judgement judgement = judged(state);
     struct fault source = {.detail = ""};
     struct cohort_unmatched unmatched;
-    enum status status = gateways_object(db, state, &gateways, fault);
+    enum status status = routes_coarsest(db, state->row.service, COARSE_LIVE_S, &state->coarsest, fault);
+    if (status == STATUS_OK)
+        status = gateways_object(db, state, &gateways, fault);
     if (status == STATUS_OK)
         status = find_unmatched(db, state, &unmatched, fault);
     for (int i = 0; i < SLI_COUNT && status == STATUS_OK && source.detail[0] == '\0'; i++)

@@ -1,6 +1,7 @@
 /* The explanation in words. */
 #include "base/number.h"
 #include "decision/shares.h"
+#include "rollout/coarse.h"
 #include "rollout/explain.h"
 #include "rollout/reason.h"
 
@@ -311,16 +312,19 @@ void explain_next_step(const struct rollout_state *state, const struct snapshot 
                        const struct explain_against *against, const struct fault *source, char *out,
                        size_t size)
 {
-    char mute[600];
+    char mute[600], coarse[COARSE_SAYS_MAX + 200];
     const struct rule *rule = rules_find(state->row.rule);
     struct reason_context context = {.state = state, .snapshot = snapshot};
     const char *text = rule != NULL ? rule->next_step : NULL;
     bool advances = phase_live(state->row.phase) && state->row.phase != PHASE_PAUSED;
     if (text == NULL && state->world.frozen && advances)
         text = "When it may go on: serin freeze --lift.";
+    (void)coarse_next_step(state, coarse, sizeof coarse);
     bool ends = explain_mute_ends(state, against, mute, sizeof mute);
     if (source->next_step[0] != '\0' && phase_live(state->row.phase))
         snprintf(out, size, "%s", source->next_step);
+    else if (coarse[0] != '\0' && (text == NULL || strcmp(state->row.rule, "set_weight") == 0))
+        out[0] = '\0';
     else if (text == NULL && ends && by_rule(state) == NULL)
         out[0] = '\0';
     else
@@ -330,6 +334,9 @@ void explain_next_step(const struct rollout_state *state, const struct snapshot 
     if (pointer != NULL)
         snprintf(pointer, size - (size_t)(pointer - out), ".");
     size_t used = strlen(out);
+    if (coarse[0] != '\0' && used < size)
+        snprintf(out + used, size - used, "%s%s", used > 0 ? " " : "", coarse);
+    used = strlen(out);
     if (ends && used < size)
         snprintf(out + used, size - used, "%s%s", used > 0 ? " " : "", mute);
     used = strlen(out);

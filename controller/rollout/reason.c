@@ -3,6 +3,7 @@
 
 #include "base/number.h"
 #include "base/utf8.h"
+#include "rollout/coarse.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -74,7 +75,7 @@ static void evidence_text(const struct reason_context *context, char *out, size_
     snprintf(out, size, "%s: %s%s%s.", sli_name(lead), counts, odds[0] != '\0' ? "; " : "", odds);
 }
 
-static void weight_text(int64_t weight, char *out, size_t size)
+void reason_weight(int64_t weight, char *out, size_t size)
 {
     if (weight % 100 == 0)
         snprintf(out, size, "%" PRId64 " %%", weight / 100);
@@ -100,6 +101,15 @@ static void coverage_text(const struct reason_context *context, char *out, size_
     share(total->n_c, total->k_c, canary, sizeof canary);
     share(total->n_b, total->k_b, stable, sizeof stable);
     snprintf(out, size, "Without it: canary %s, stable %s.", canary, stable);
+}
+
+/* What a gateway makes of a weight that was just set. */
+static void coarse_after(const struct reason_context *context, char *out, size_t size)
+{
+    char says[COARSE_SAYS_MAX];
+    out[0] = '\0';
+    if (coarse_says(&context->state->coarsest, (int32_t)context->snapshot->new_weight, says))
+        snprintf(out, size, " %s", says);
 }
 
 static void slis_text(int64_t set, char *out, size_t size)
@@ -178,11 +188,15 @@ static void place(const char *name, const struct reason_context *context, char *
     else if (strcmp(name, "evidence") == 0)
         evidence_text(context, out, size);
     else if (strcmp(name, "weight") == 0)
-        weight_text(snapshot->step == 0 ? next_weight(context) : snapshot->weight, out, size);
+        reason_weight(snapshot->step == 0 ? next_weight(context) : snapshot->weight, out, size);
     else if (strcmp(name, "new_weight") == 0)
-        weight_text(snapshot->new_weight, out, size);
+        reason_weight(snapshot->new_weight, out, size);
+    else if (strcmp(name, "coarse") == 0)
+        coarse_after(context, out, size);
+    else if (strcmp(name, "lower") == 0)
+        coarse_lower(&context->state->coarsest, (int32_t)snapshot->weight, out, size);
     else if (strcmp(name, "next_weight") == 0)
-        weight_text(next_weight(context), out, size);
+        reason_weight(next_weight(context), out, size);
     else if (strcmp(name, "step") == 0)
         snprintf(out, size, "%" PRId64, snapshot->step);
     else if (strcmp(name, "steps") == 0)

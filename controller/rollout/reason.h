@@ -15,6 +15,9 @@ struct reason_context {
  * `size`. */
 void reason_fill(const char *sentence, const struct reason_context *context, char *out, size_t size);
 
+/* A weight in 1/10,000 as "5 %" or "0.25 %". */
+void reason_weight(int64_t weight, char *out, size_t size);
+
 /* "canary 19 of 120 (15.8 %), stable 31 of 2,280 (1.4 %)". */
 void reason_counts(const struct counts *counts, char *out, size_t size);
 

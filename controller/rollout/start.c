@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/utf8.h"
 #include "rollout/change.h"
+#include "rollout/coarse.h"
 #include "rollout/start.h"
 #include "spec/plan.h"
 #include "spec/slos.h"
@@ -215,6 +216,18 @@ static enum status check_gateways(struct db *db, const struct rollout_start *sta
     return status;
 }
 
+/* A weight that a live gateway cannot apply would never be acknowledged, and the rollout would wait at it. A
+   first release takes everything. */
+static enum status check_weights(struct db *db, const struct rollout_start *start,
+                                 const struct documents *documents, const char *stable, struct fault *fault)
+{
+    struct route_coarsest coarsest;
+    enum status status = routes_coarsest(db, start->service, COARSE_LIVE_S, &coarsest, fault);
+    return status == STATUS_OK && stable[0] != '\0'
+               ? coarse_check_plan(&coarsest, &documents->plan, &documents->spec.policy, fault)
+               : status;
+}
+
 static enum status check_frozen(const struct rollout_world *world, struct fault *fault)
 {
     if (!world->frozen)
@@ -369,6 +382,8 @@ enum status start_run(struct db *db, const struct rollout_start *start, const st
         status = routes_current(db, start->service, &route, fault);
     if (status == STATUS_OK)
         status = check_not_stable(start->service, start->release, route.stable, fault);
+    if (status == STATUS_OK)
+        status = check_weights(db, start, documents, route.stable, fault);
     if (status == STATUS_OK)
         status = check_budget(db, start, documents, fault);
     if (status == STATUS_OK)

@@ -16,10 +16,12 @@ struct rollout_state {
     struct evidence_row evidence;
     struct rollout_world world;
     struct route_row route; /* the service's newest route, whoever wrote it */
-    uint32_t muted;         /* guardrails (1 << sli) and watches (1 << WATCH_...) that may not act now */
-    bool blind_rollback;    /* a guardrail without data asks to roll back then, as last observed */
-    int64_t stray;          /* requests of the newest minute to releases that the route does not name */
-    uint32_t late;          /* SLIs (1 << sli) whose bad outcomes come too late too often, as last observed */
+    struct route_coarsest
+        coarsest;        /* live gateway that can apply the fewest weights; read where it is told */
+    uint32_t muted;      /* guardrails (1 << sli) and watches (1 << WATCH_...) that may not act now */
+    bool blind_rollback; /* a guardrail without data asks to roll back then, as last observed */
+    int64_t stray;       /* requests of the newest minute to releases that the route does not name */
+    uint32_t late;       /* SLIs (1 << sli) whose bad outcomes come too late too often, as last observed */
     enum source_health source;               /* how it answers, as last observed */
     struct fault source_fault;               /* why not well: detail and next step */
     struct alerts alerts;                    /* about the service that fire, counted for this rollout */

@@ -206,6 +206,23 @@ enum status routes_gateways(struct db *db, const char *service, struct route_gat
     return status;
 }
 
+enum status routes_coarsest(struct db *db, const char *service, int64_t heard_s, struct route_coarsest *out,
+                            struct fault *fault)
+{
+    struct db_params params = {.count = 0};
+    struct db_rows *rows = NULL;
+    *out = (struct route_coarsest){.weight_step = 1};
+    db_text(&params, service);
+    db_integer(&params, heard_s);
+    enum status status = db_run(db, &sql_gateways_coarsest, &params, &rows, fault);
+    if (status == STATUS_OK && db_rows_count(rows) > 0) {
+        snprintf(out->instance, sizeof out->instance, "%s", db_get_text(rows, 0, 0));
+        out->weight_step = (int32_t)db_get_integer(rows, 0, 1);
+    }
+    db_rows_free(rows);
+    return status;
+}
+
 enum status routes_add_departure(struct db *db, const char *service, const char *release, const char *target,
                                  struct wall_time at, struct fault *fault)
 {

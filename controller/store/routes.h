@@ -69,6 +69,13 @@ struct route_gateway {
 /* Those gateways; *out is malloc'ed, the caller's. */
 enum status routes_gateways(struct db *db, const char *service, struct route_gateway **out, size_t *count,
                             struct fault *fault) MUST_CHECK;
+struct route_coarsest {
+    char instance[NAME_SIZE]; /* "" = every gateway can apply every weight */
+    int32_t weight_step;      /* it applies multiples of this (1/10,000), and the next lower one for others */
+};
+/* Of the gateways of the service heard in the last `heard_s`, the one that can apply the fewest weights. */
+enum status routes_coarsest(struct db *db, const char *service, int64_t heard_s, struct route_coarsest *out,
+                            struct fault *fault) MUST_CHECK;
 /* Notes that a rollback to `target` has left `release`, if it was a way back (`target` was baked before it):
    it is no rollback target until it is baked anew, or a person goes to it by name. */
 enum status routes_add_departure(struct db *db, const char *service, const char *release, const char *target,

@@ -75,6 +75,12 @@ FROM gateways g LEFT JOIN route_state s ON s.service = g.service
 WHERE g.service = $1 AND g.heard_at > serin_now() - interval '60 s'
 ORDER BY g.instance
 
+-- Of the gateways that were heard in the last $2 s, the one that can apply the fewest weights; none if each can apply all.
+-- :name gateways_coarsest
+SELECT instance, weight_step FROM gateways
+WHERE service = $1 AND weight_step > 1 AND heard_at > serin_now() - make_interval(secs => $2::bigint)
+ORDER BY weight_step DESC, instance LIMIT 1
+
 -- Only where the way is back ($4 baked before $2): who goes on to a newer release, or to one that was never baked, undoes
 -- a rollback, and that speaks not against what is left.
 -- :name departure_insert

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ACKS_MAX = 4 << 20 /* bytes of one array */ };
+enum { ACKS_MAX = 4 << 20 /* bytes of one array */, ACK_COLUMNS = 6 };
 
 enum status snapshot_begin(struct db *db, struct fault *fault)
 {
@@ -205,12 +205,12 @@ enum status snapshot_read_content(struct db *db, const struct digest *digest, st
 enum status snapshot_write_acks(struct db *db, const struct snapshot_ack *acks, size_t count,
                                 struct fault *fault)
 {
-    struct text column[5];
+    struct text column[ACK_COLUMNS];
     struct db_params params = {.count = 0};
     enum status status = STATUS_OK;
     if (count == 0)
         return STATUS_OK;
-    for (size_t i = 0; i < 5; i++) {
+    for (size_t i = 0; i < ACK_COLUMNS; i++) {
         text_init(&column[i], ACKS_MAX);
         text_putc(&column[i], '{');
     }
@@ -222,8 +222,9 @@ enum status snapshot_write_acks(struct db *db, const struct snapshot_ack *acks, 
         text_printf(&column[2], "%s%" PRId64, comma, acks[i].applied_epoch);
         text_printf(&column[3], "%s%" PRId64, comma, acks[i].age_ms);
         text_printf(&column[4], "%s%" PRId64, comma, acks[i].applied_ms);
+        text_printf(&column[5], "%s%" PRId32, comma, acks[i].weight_step);
     }
-    for (size_t i = 0; i < 5; i++) {
+    for (size_t i = 0; i < ACK_COLUMNS; i++) {
         text_putc(&column[i], '}');
         if (status == STATUS_OK)
             status = text_status(&column[i]);
@@ -233,7 +234,7 @@ enum status snapshot_write_acks(struct db *db, const struct snapshot_ack *acks, 
         status = db_run(db, &sql_snapshot_acks, &params, NULL, fault);
     else
         fault_set(fault, status, "What gateways have applied could not be written down");
-    for (size_t i = 0; i < 5; i++)
+    for (size_t i = 0; i < ACK_COLUMNS; i++)
         text_free(&column[i]);
     return status;
 }

@@ -83,6 +83,7 @@ enum status snapshot_read_content(struct db *db, const struct digest *digest, st
 struct snapshot_ack {
     const char *service, *instance; /* lent */
     int64_t applied_epoch;          /* -1 = it has not said */
+    int32_t weight_step;            /* it can apply the multiples of this, 1/10,000; 1 = every weight */
     int64_t age_ms;                 /* real time since it was heard */
     int64_t applied_ms;             /* real time since it was first heard with this epoch */
 };

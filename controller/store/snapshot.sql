@@ -58,12 +58,13 @@ SELECT name, role, secret_sha256 FROM tokens WHERE revoked_at IS NULL
 SELECT media_type = 'application/json', content FROM artifact_versions WHERE digest = $1 LIMIT 1
 
 -- :name snapshot_acks
-INSERT INTO gateways AS g (service, instance, applied_epoch, heard_at, applied_at)
+INSERT INTO gateways AS g (service, instance, applied_epoch, heard_at, applied_at, weight_step)
 SELECT e.service, e.instance, nullif(e.epoch, -1),
        serin_now() - e.age_ms * interval '1 ms' * (SELECT rate FROM clock),
-       serin_now() - e.applied_ms * interval '1 ms' * (SELECT rate FROM clock)
-FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[]) AS e (service, instance, epoch, age_ms, applied_ms)
-ON CONFLICT (service, instance) DO UPDATE SET applied_epoch = excluded.applied_epoch,
+       serin_now() - e.applied_ms * interval '1 ms' * (SELECT rate FROM clock), e.weight_step
+FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::integer[])
+     AS e (service, instance, epoch, age_ms, applied_ms, weight_step)
+ON CONFLICT (service, instance) DO UPDATE SET applied_epoch = excluded.applied_epoch, weight_step = excluded.weight_step,
     heard_at = greatest(g.heard_at, excluded.heard_at),
     applied_at = CASE WHEN g.applied_epoch IS NOT DISTINCT FROM excluded.applied_epoch
                       THEN coalesce(g.applied_at, excluded.applied_at) ELSE excluded.applied_at END

@@ -85,14 +85,18 @@ ORDER BY s.service LIMIT $2::integer
 SELECT json_build_object('service', g.service, 'instance', g.instance, 'applied_epoch', g.applied_epoch,
                          'current_epoch', s.epoch, 'behind', l.behind, 'reports_only', l.reports_only,
                          'heard_at', serin_text(greatest(g.heard_at, g.reported_at)),
-                         'live', g.heard_at > serin_now() - interval '60 s',
+                         'live', l.live, 'weight_step', g.weight_step,
+                         'problem', CASE WHEN l.live AND l.behind AND r.canary_weight % g.weight_step <> 0
+                             THEN format('It cannot apply %s: its weights are multiples of %s. It applies %s.',
+                                         weight_text(r.canary_weight), weight_text(g.weight_step),
+                                         weight_text(r.canary_weight - r.canary_weight % g.weight_step)) END,
                          'applied_by', CASE WHEN l.behind
                              THEN serin_text(g.heard_at + CASE WHEN r.canary IS NULL THEN make_interval(secs => $2::bigint)
                                                                ELSE interval '60 s' END) END)::text,
        g.service || '/' || g.instance
 FROM gateways g LEFT JOIN route_state s ON s.service = g.service
      LEFT JOIN routes r ON r.service = s.service AND r.epoch = s.epoch,
-LATERAL (SELECT g.heard_at <= to_timestamp(0) AS reports_only,
+LATERAL (SELECT g.heard_at <= to_timestamp(0) AS reports_only, g.heard_at > serin_now() - interval '60 s' AS live,
                 g.heard_at > to_timestamp(0) AND coalesce(g.applied_epoch, 0) < coalesce(s.epoch, 0) AS behind) l
 WHERE ($1::text IS NULL OR g.service = $1::text)
   AND ($3::text IS NULL OR (g.service, g.instance) > (split_part($3, '/', 1), split_part($3, '/', 2)))

@@ -1,6 +1,7 @@
 """A real HAProxy with the configurations of deploy/gateways/haproxy: agent-checks, and the Lua poller."""
 import http.client
 import os
+import re
 import shutil
 import socket
 import time
@@ -105,14 +106,8 @@ def test_agent_shares_follow_every_change_without_an_error(own_world, backends):
         assert took < 8, f"the rollback was applied after {took:.1f} s"
         assert shares(haproxy.addr) == {"stable": 100}
         assert haproxy.servers()["canary"][0] == "MAINT"
-        # a weight that the protocol has no word for changes nothing, and is not acknowledged
         moves.start()
         moves.promote()
-        world.client().post(f"/v1/rollouts/{moves.rollout}/set-weight", {"weight": 720})
-        time.sleep(2)
-        behind = [g for g in world.client().get("/v1/gateways?service=chat")["items"] if g["behind"]]
-        assert [g["instance"] for g in behind] == ["edge-1"]
-        assert abs(shares(haproxy.addr)["canary"] - 10) <= 2
         # where both have weight, the canary is out with its next question
         took = moves.abort()
         assert took < 4, f"the rollback from 10 % was applied after {took:.1f} s"
@@ -125,6 +120,69 @@ def test_agent_shares_follow_every_change_without_an_error(own_world, backends):
         assert told
     finally:
         haproxy.stop()
+
+
+def test_agent_lowering_to_a_weight_without_a_word_takes_the_next_lower(own_world, backends):
+    """HAProxy takes steps of 0.5 %: on-call gets what is below at once, and is told."""
+    world = agent_world(own_world)
+    client = world.client()
+    moves = Moves(client, "edge-1")
+    haproxy = agent_haproxy(world, backends)
+
+    def run(*words, code=0):
+        return serin.cli(world.daemon, world.tokens["admin"], *words, check=code)
+
+    def edge():
+        return client.get("/v1/gateways?service=chat")["items"][0]
+
+    def out():
+        return haproxy.servers()["canary"][0] == "MAINT"
+    says = "cannot apply 0.2 %: its weights are multiples of 0.5 %. It applies 0 %."
+    try:
+        moves.applied()
+        assert (edge()["weight_step"], edge()["problem"]) == (50, None)
+        # nothing starts with such a weight
+        plan = {"steps": [{"weight": "0.2%", "bake": "1h"}, {"weight": "100%", "bake": "1h"}]}
+        with pytest.raises(serin.Problem) as refused:
+            client.post("/v1/services/chat/rollouts", {"release": "v2", "plan": plan})
+        assert refused.value.status == 409
+        assert "edge-1 cannot apply 0.2 %, the weight of step 1" in refused.value.body["detail"]
+        assert "the nearest that it can apply is 0.5 %" in refused.value.body["next_step"]
+        traffic = Traffic(haproxy.addr)
+        moves.start()
+        for _ in range(2):
+            moves.promote()
+        wait_for("25 %", lambda: abs(shares(haproxy.addr, 400).get("canary", 0) - 25) <= 2, 10)
+        # what is between two steps is the lower one, and not what was applied
+        assert "edge-1 cannot apply 7.2 %" in run("rollout", "set-weight", "chat", "7.2%").stdout
+        wait_for("7 %", lambda: haproxy.servers()["canary"] == ("UP", 14) and haproxy.servers()["stable"][1] == 186, 10)
+        assert abs(shares(haproxy.addr)["canary"] - 7) <= 1
+        # below the first step it is out
+        assert f"edge-1 {says}" in " ".join(run("rollout", "set-weight", "chat", "0.2%").stdout.split())
+        wait_for("the canary is out", out, 10)
+        assert shares(haproxy.addr, 400) == {"stable": 100}
+        time.sleep(2)  # what was heard is written down once a second
+        row = edge()
+        assert row["behind"] and row["live"] and row["problem"] == f"It {says}", row
+        assert re.search(r"^edge-1 .* behind .* It cannot apply 0.2 %", run("gateways", "chat").stdout, re.M)
+        explained = " ".join(run("explain", "chat").stdout.split())
+        assert explained.count(f"edge-1 {says}") >= 2, explained
+        assert "Nothing, if the gateways poll" not in explained
+        # and what is refused names a weight that works
+        refused = run("rollout", "set-weight", "chat", "0.5%", code=1)
+        assert "A lower one, which edge-1 can apply too, is 0 %." in " ".join(refused.stderr.split()), refused.stderr
+        run("rollout", "set-weight", "chat", "0%")
+        moves.applied()
+        assert edge()["problem"] is None
+        run("rollout", "resume", "chat")
+        moves.applied()
+        wait_for("the step's own weight", lambda: abs(shares(haproxy.addr, 400).get("canary", 0) - 25) <= 2, 10)
+        moves.abort()
+        assert shares(haproxy.addr, 400) == {"stable": 100}
+        traffic.stop()
+    finally:
+        haproxy.stop()
+    assert "the canary is told less weight than its route says" in open(world.daemon.log).read()
 
 
 def test_agent_a_restarted_haproxy_begins_with_stable_alone(own_world, backends):

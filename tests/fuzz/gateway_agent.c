@@ -37,6 +37,14 @@ static struct service_view *make(int64_t epoch)
     return view;
 }
 
+/* A canary is never told more than its route says; but for the 1 % until another server serves. */
+static void check_canary(const struct agent_answer *told, const struct service_view *view)
+{
+    int percent = 0;
+    if (view != NULL && sscanf(told->line, "ready %d%% # epoch", &percent) == 1)
+        check(percent * AGENT_WEIGHT_STEP <= view->weight[1].weight);
+}
+
 static void check_answer(const struct agent_answer *told, int64_t epoch)
 {
     int percent = 0;
@@ -67,6 +75,8 @@ static void one_line(struct agent_book *book, const char *line, size_t length,
     const struct service_view *view = strcmp(ask.service, "chat") == 0 ? views[epoch] : NULL;
     agent_book_answer(book, &ask, view, false, now, &told);
     check_answer(&told, epoch);
+    if (ask.target == AGENT_CANARY || strcmp(ask.release, "v2") == 0)
+        check_canary(&told, view);
     if (length % 7 == 0)
         agent_book_lost(book, &ask);
 }

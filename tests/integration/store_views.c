@@ -258,20 +258,31 @@ Test(store_views, routes_gateways_freeze)
                 "INSERT INTO gateways (service, instance, applied_epoch, heard_at) VALUES"
                 "  ('chat', 'a', 1, serin_now()), ('chat', 'b', NULL, serin_now() - interval '2 min'),"
                 "  ('other', 'a', NULL, serin_now())");
+    database_do(database.db,
+                "INSERT INTO gateways (service, instance, heard_at, weight_step) VALUES"
+                "  ('chat', 'c', serin_now(), 50), ('chat', 'd', serin_now(), 70),"
+                "  ('chat', 'e', serin_now() - interval '2 min', 70)");
     page_init(&page, "", 10);
     cr_assert_eq(views_routes(database.db, &page, &fault), STATUS_OK);
     cr_assert_eq(page.count, 1);
     page_free(&page);
     page_init(&page, "chat/a", 10);
     cr_assert_eq(views_gateways(database.db, "chat", 900, &page, &fault), STATUS_OK);
-    cr_assert_eq(page.count, 1);
+    cr_assert_eq(page.count, 4);
+    const char *problem = strstr(text_get(&page.items),
+                                 "\"problem\" : \"It cannot apply 1 %: its weights are "
+                                 "multiples of 0.7 %. It applies 0.7 %.\"");
+    cr_assert_not_null(problem, "%s", text_get(&page.items));
+    cr_assert_not_null(strstr(problem, "\"weight_step\" : 70, \"problem\" : null"),
+                       "a silent one is waited for, whatever it can apply");
+    cr_assert_null(strstr(text_get(&page.items), "multiples of 0.5 %"), "1 % is one");
     cr_assert_not_null(
         strstr(text_get(&page.items), "\"applied_epoch\" : null, \"current_epoch\" : 1, \"behind\" : true"));
     cr_assert_not_null(strstr(text_get(&page.items), "\"live\" : false"));
     page_free(&page);
     page_init(&page, "", 10);
     cr_assert_eq(views_gateways(database.db, NULL, 900, &page, &fault), STATUS_OK);
-    cr_assert_eq(page.count, 3);
+    cr_assert_eq(page.count, 6);
     cr_assert_not_null(strstr(text_get(&page.items), "\"current_epoch\" : null, \"behind\" : false"));
     page_free(&page);
     cr_assert_eq(views_freeze(database.db, &out, &fault), STATUS_OK);

@@ -110,34 +110,18 @@ static struct service_view *view_of(int64_t epoch, const char *stable, const cha
     return view;
 }
 
-Test(gateway_agent, every_half_percent_can_be_said_and_nothing_between)
+Test(gateway_agent, every_half_percent_can_be_said_and_between_them_the_lower)
 {
     const struct agent_ask stable = ask_of("chat/@stable"), canary = ask_of("chat/v2");
     for (int weight = 0; weight <= 10000; weight++) {
         struct service_view *view = view_of(1, "v1", "v2", weight);
         int has = agent_share(view, false, &canary), rest = agent_share(view, false, &stable);
-        if (weight % 50 == 0) {
-            cr_assert_eq(has, weight / 50);
-            cr_assert_eq(has + rest, AGENT_PERCENT_FULL, "at %d", weight);
-        } else {
-            cr_assert_eq(has, AGENT_UNSAYABLE, "at %d", weight);
-            cr_assert_eq(rest, AGENT_UNSAYABLE, "at %d", weight);
-        }
+        cr_assert_leq(has * 50, weight, "never more than the route says");
+        cr_assert_gt(has * 50 + 50, weight, "at %d", weight);
+        cr_assert_eq(has + rest, AGENT_PERCENT_FULL, "at %d", weight);
         cr_assert_eq(agent_share(view, true, &canary), 0, "past the lease");
         cr_assert_eq(agent_share(view, true, &stable), AGENT_PERCENT_FULL);
         service_view_unref(view);
-    }
-}
-
-Test(gateway_agent, what_is_offered_instead_is_the_nearest_and_leaves_nobody_out)
-{
-    for (int weight = 0; weight <= 10000; weight++) {
-        int nearest = agent_nearest(weight);
-        cr_assert_geq(agent_percent(nearest), 0);
-        cr_assert_eq(nearest == 0, weight == 0);
-        cr_assert_eq(nearest == 10000, weight == 10000);
-        if (weight >= 50 && weight <= 9950)
-            cr_assert(abs(nearest - weight) <= 25, "%d at %d", nearest, weight);
     }
 }
 
@@ -368,25 +352,70 @@ Test(gateway_agent, servers_that_are_gone_are_forgotten_and_there_is_a_most)
     agent_book_free(rig.book);
 }
 
-Test(gateway_agent, a_weight_that_cannot_be_said_changes_nothing_and_is_not_applied)
+/* Law 11: what the route says is not applied by that. */
+Test(gateway_agent, of_a_weight_that_cannot_be_said_the_next_lower_is_told_and_not_acknowledged)
 {
     struct rig rig = rig_new();
-    struct service_view *before = view_of(1, "v1", "v2", 500), *odd = view_of(2, "v1", "v2", 520),
-                        *back = view_of(3, "v1", NULL, 0);
-    asks(&rig, "chat/v2 edge s", before);
-    asks(&rig, "chat/v1 edge s", before);
+    struct service_view *before = view_of(1, "v1", "v2", 500), *odd = view_of(2, "v1", "v2", 720),
+                        *back = view_of(3, "v1", "v2", 700);
+    settle(&rig, before);
     for (int i = 0; i < 3; i++) {
         pass_ms(&rig, 500);
-        asks(&rig, "chat/v1 edge s", odd);
-        cr_assert_str_eq(rig.told.line, "# no change: 5.20 % is no multiple of 0.5 %, use 5.0 %\n");
-        asks(&rig, "chat/v2 edge s", odd);
-        cr_assert_str_eq(rig.told.line, "# no change: 5.20 % is no multiple of 0.5 %, use 5.0 %\n");
+        asks(&rig, "chat/@stable e", odd);
+        cr_assert_str_eq(rig.told.line,
+                         "ready 186% # epoch 2: 7.20 % cannot be said, 7.0 % is the next lower\n");
+        cr_assert(rig.told.less);
         cr_assert_eq(rig.told.ack.applied_epoch, 1);
+        asks(&rig, "chat/@canary e", odd);
+        cr_assert_str_eq(rig.told.line,
+                         "ready 14% # epoch 2: 7.20 % cannot be said, 7.0 % is the next lower\n");
+        cr_assert_eq(rig.told.ack.applied_epoch, 1);
+        cr_assert_eq(rig.told.ack.weight_step, 50);
     }
-    /* going back can always be said */
-    pass_ms(&rig, 500);
-    cr_assert_str_eq(asks(&rig, "chat/v2 edge s", back), "maint ");
+    asks(&rig, "chat/@stable e", odd);
+    asks(&rig, "chat/@canary e", odd);
+    cr_assert_eq(rig.told.ack.applied_epoch, 1, "however often it asks");
+    /* the same weight, said by the route */
+    for (int i = 0; i < 2; i++) {
+        asks(&rig, "chat/@stable e", back);
+        cr_assert_not(rig.told.less);
+        cr_assert_str_eq(asks(&rig, "chat/@canary e", back), "ready 14% ");
+    }
+    cr_assert_eq(rig.told.ack.applied_epoch, 3);
     service_view_unref(before);
     service_view_unref(odd);
     service_view_unref(back);
+    agent_book_free(rig.book);
+}
+
+/* Whatever weight on-call lowers it to, the canary has no more than that with its next question. */
+Test(gateway_agent, lowering_takes_effect_whatever_the_weight)
+{
+    for (int weight = 0; weight < 2500; weight++) {
+        struct rig rig = rig_new();
+        struct service_view *before = view_of(1, "v1", "v2", 2500), *after = view_of(2, "v1", "v2", weight);
+        int percent = 0;
+        settle(&rig, before);
+        cr_assert_str_eq(asks(&rig, "chat/@canary e", before), "ready 50% ");
+        const char *told = asks(&rig, "chat/@canary e", after);
+        if (strcmp(told, "maint ") != 0)
+            cr_assert_eq(sscanf(told, "ready %d%%", &percent), 1, "%s", told);
+        cr_assert_leq(percent * 50, weight, "%s at %d", told, weight);
+        service_view_unref(before);
+        service_view_unref(after);
+        agent_book_free(rig.book);
+    }
+}
+
+Test(gateway_agent, without_a_lease_no_weight_is_too_fine)
+{
+    struct rig rig = rig_new();
+    struct service_view *odd = view_of(2, "v1", "v2", 20);
+    const struct agent_ask stable = ask_of("chat/@stable e");
+    for (int i = 0; i < 2; i++)
+        agent_book_answer(rig.book, &stable, odd, true, rig.now, &rig.told);
+    cr_assert_not(rig.told.less);
+    cr_assert_eq(rig.told.ack.applied_epoch, 2, "stable alone is what the route says past its lease");
+    service_view_unref(odd);
+    agent_book_free(rig.book);
 }

@@ -82,8 +82,10 @@ Test(gateway_memory, the_newest_word_of_a_gateway_counts)
     acks_heard(acks, "chat", "a", 4, (struct mono_time){11});
     acks_heard(acks, "chat", "b", 5, (struct mono_time){12});
     acks_heard(acks, "chat", "b", 4, (struct mono_time){11}); /* older */
-    acks_heard(acks, "art", "b", -1, (struct mono_time){12});
+    acks_heard_coarse(acks, "art", "b", -1, 50, (struct mono_time){12});
     cr_assert_eq(acks_take(acks, &taken), 3);
+    cr_assert_eq(taken[0].weight_step, 50);
+    cr_assert_eq(taken[1].weight_step, 1);
     cr_assert_str_eq(taken[0].service, "art");
     cr_assert_eq(taken[0].applied_epoch, -1);
     cr_assert_str_eq(taken[1].instance, "a");
@@ -95,6 +97,7 @@ Test(gateway_memory, the_newest_word_of_a_gateway_counts)
     acks_return(acks, taken, 3);
     free(taken);
     cr_assert_eq(acks_take(acks, &taken), 3);
+    cr_assert_eq(taken[0].weight_step, 50);
     cr_assert_eq(taken[1].applied_epoch, 9);
     cr_assert_eq(taken[2].applied_epoch, 5);
     free(taken);
