@@ -86,6 +86,10 @@ static const struct {
     {"hold.coverage",
      "{lead} is measured less often for the canary than for stable, and what is not measured proves nothing. "
      "Look at the rows of the recording in which it is empty."},
+    {"hold.unreported",
+     "no request of the recording had an SLI with a guardrail, of neither release, so that nothing of it can "
+     "be "
+     "proven. See its column, or leave it out of the objectives (--slos)."},
     {"hold.failed",
      "a guardrail has failed whose action is not to roll back; nothing advances after that until a person "
      "acts. Choose the action rollback for it, if nobody is to be asked."},

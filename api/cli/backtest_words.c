@@ -83,6 +83,8 @@ static void place(const char *name, const struct backtest_setup *setup, const st
         slis(snapshot->failed, out, size);
     } else if (strcmp(name, "uncounted") == 0) {
         slis(snapshot->uncounted, out, size);
+    } else if (strcmp(name, "unreported") == 0) {
+        slis(snapshot->unreported, out, size);
     } else if (strcmp(name, "burning") == 0) {
         slis(snapshot->burning, out, size);
     } else if (strcmp(name, "burn_alarms") == 0) {
@@ -92,8 +94,8 @@ static void place(const char *name, const struct backtest_setup *setup, const st
     } else if (strcmp(name, "share") == 0) {
         snprintf(out, size, "another share");
     } else if (strcmp(name, "evidence") != 0 && strcmp(name, "coverage") != 0 &&
-               strcmp(name, "source") != 0 && !place_number(name, setup, snapshot, out) &&
-               !place_duration(name, snapshot, out)) {
+               strcmp(name, "source") != 0 && strcmp(name, "without") != 0 &&
+               !place_number(name, setup, snapshot, out) && !place_duration(name, snapshot, out)) {
         snprintf(out, size, "{%s}", name);
     }
 }

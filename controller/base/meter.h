@@ -27,6 +27,10 @@
       "Evidence of one guardrail that canary is worse, as a share of what it alone would need "              \
       "(logarithms). On the "                                                                                \
       "replica that works on the rollout.")                                                                  \
+    X(GUARDRAIL_UNREPORTED_REQUESTS, "serin_guardrail_unreported_requests", GAUGE, "service,sli", 20000,     \
+      "Requests of canary that were counted in this step, none of them with this SLI, once that has lasted " \
+      "for the policy's blind; 0 = it is reported, or it is too early to tell. On the replica that works "   \
+      "on the rollout.")                                                                                     \
     X(FROZEN, "serin_frozen", GAUGE, "", 1, "1 = advances are frozen everywhere.")                           \
     X(DECISIONS_TOTAL, "serin_decisions_total", COUNTER, "rule", 400,                                        \
       "Decisions that this replica committed, by the rule that fired.")                                      \

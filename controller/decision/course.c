@@ -2,6 +2,7 @@
 #include "decision/course.h"
 
 #include "decision/coverage.h"
+#include "decision/reporting.h"
 
 #include <string.h>
 
@@ -99,6 +100,9 @@ static void fill_evidence(const struct course *course, uint32_t muted, const str
         judgement = evidence_judge(evidence, policy, muted, course->fix);
     out->step_requests = step_requests(policy, evidence);
     out->uncounted = uncounted(muted, policy, evidence);
+    if (out->step_since_ms >= 0)
+        out->unreported =
+            reporting_missing(evidence, policy, muted, (double)(out->now_ms - out->step_since_ms) / 1000);
     out->judgement = judgement.action;
     out->judgement_reason = judgement.reason;
     out->lead = judgement.lead;

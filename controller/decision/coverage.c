@@ -33,6 +33,7 @@ void coverage_update(struct evidence *evidence, const struct policy *policy, con
                                .cap = -log(alpha * share) / 2, /* at least three blocks */
                                .planned_weights = evidence->planned_weights};
     counts_add(&sli->coverage_total, &coverage);
+    counts_add(&sli->step_coverage, &coverage);
     evalue_relative_strata(block->counts.coverage, block->counts.strata, tolerance, log_e);
     evidence_lane_update(&sli->coverage, &rules, block->start_s, block->new_step, log_e);
     if (coverage.k_c > 0 && coverage_log(evidence, policy, NULL) >= -log(alpha))

@@ -118,7 +118,8 @@ facts facts_of(const struct snapshot *s)
                 FACT_UNSERVED) |
            when(s->alert_rollbacks > 0, FACT_ALERT_ROLLBACK) | when(s->alert_pauses > 0, FACT_ALERT_PAUSE) |
            when(s->alert_notices > 0, FACT_ALERT_NOTICE) | when(s->alert_holds > 0, FACT_ALERT) |
-           when(s->uncounted != 0, FACT_UNCOUNTED);
+           when(s->uncounted != 0, FACT_UNCOUNTED) |
+           when(s->unreported != 0 && passed(s, s->step_since_ms, s->blind_s), FACT_UNREPORTED);
 }
 
 static bool matches(const struct rule *rule, const struct snapshot *snapshot, enum verb verb, facts known)

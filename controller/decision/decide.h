@@ -71,6 +71,7 @@ bool verb_parse(const char *text, enum verb *out);
     X(int, min_requests)                                                                                     \
     X(int, step_requests) /* canary requests counted in this step */                                         \
     X(int, uncounted)     /* SLIs of unmuted guardrails that have counted none of them, see course.c */      \
+    X(int, unreported)    /* SLIs of unmuted guardrails that nobody reports in this step, see reporting.h */ \
     X(int, paused_limit_s)                                                                                   \
     X(int, blind_s)                                                                                          \
     X(bool, blind_rollback) /* policy on_blind */                                                            \
@@ -157,7 +158,8 @@ struct snapshot {
     X(ALERT_PAUSE, "an alert has begun to fire; policy: pause")                                              \
     X(ALERT_NOTICE, "an alert has begun to fire; policy: notify")                                            \
     X(ALERT, "an alert fires that holds")                                                                    \
-    X(UNCOUNTED, "a guardrail has counted no canary request in this step")
+    X(UNCOUNTED, "a guardrail has counted no canary request in this step")                                   \
+    X(UNREPORTED, "nobody reports the SLI of a guardrail in this step, for longer than allowed")
 
 enum fact {
 #define X(name, text) FACT_##name,

@@ -1,9 +1,10 @@
 /* How long a healthy canary still needs to prove non-inferiority. Canary requests:
        N = ln(2 S_n/alpha_NI) / growth / eta          growth: see pace.h
    Of the numerator, what the step has proven already is taken off (ln 2 is the price of proving one margin of
-   two). */
+   two). Only requests that have the SLI count: of a sample, its share. */
 #include "decision/ni.h"
 #include "decision/pace.h"
+#include "decision/reporting.h"
 
 #include <math.h>
 
@@ -14,7 +15,8 @@ double evidence_eta_s(const struct evidence *evidence, const struct policy *poli
     const struct guardrail *guardrail = &policy->guardrail[id];
     double w = (double)plan_weight(plan, policy, step) / WEIGHT_FULL;
     double needed = evidence_ni_threshold(evidence, policy), known = evidence_ni(evidence, id);
-    double rps = evidence->rps_next >= 0 ? evidence->rps_next : evidence->rps;
+    double rps =
+        (evidence->rps_next >= 0 ? evidence->rps_next : evidence->rps) * reporting_share(evidence, id);
     if (known >= needed)
         return 0;
     if (!guardrail->used || rps <= 0 || w <= 0 || w >= 1)

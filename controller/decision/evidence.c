@@ -66,6 +66,7 @@ static void start_step(struct sli_evidence *sli, int32_t step)
     sli->step = step;
     sli->step_pending = true;
     memset(&sli->step_total, 0, sizeof sli->step_total);
+    memset(&sli->step_coverage, 0, sizeof sli->step_coverage);
     ni_start(sli, (sli->stable_bad + stable_prior_bad) / (sli->stable_seen + stable_prior_seen));
 }
 
@@ -169,8 +170,17 @@ static bool valid(const struct sli_evidence *sli, double t_s, double dt_s, const
     return sli_counts_valid(counts) && time && (sli->last_tick < 0 || t_s > sli->last_tick - 1e-6);
 }
 
+/* Requests of a tick, whether they have the SLI or not. What says it later comes beside the outcome that did
+   not, so the two are not added up. */
+static double requests_of(const struct sli_counts *counts)
+{
+    struct counts total = sli_counts_total(counts), covered = sli_counts_covered(counts);
+    double with = (double)total.n_c + (double)total.n_b, without = (double)covered.k_c + (double)covered.k_b;
+    return with > without ? with : without;
+}
+
 /* The rate of a tick counts from the next one on. */
-static void measure_rate(struct evidence *evidence, double t_s, double dt_s, const struct counts *counts,
+static void measure_rate(struct evidence *evidence, double t_s, double dt_s, const struct sli_counts *counts,
                          bool hint)
 {
     if (evidence->rps_next >= 0 && t_s > evidence->rps_tick) {
@@ -180,7 +190,7 @@ static void measure_rate(struct evidence *evidence, double t_s, double dt_s, con
     bool first = t_s > evidence->rps_tick, again = t_s >= evidence->rps_tick && evidence->rps_next >= 0;
     if (!hint || (!first && !again))
         return;
-    double n = ((double)counts->n_c + (double)counts->n_b) / dt_s;
+    double n = requests_of(counts) / dt_s;
     double rps = evidence->rps < 0 ? n : evidence->rps - expm1(-dt_s / rps_memory_s) * (n - evidence->rps);
     if (first || rps > evidence->rps_next)
         evidence->rps_next = rps;
@@ -252,8 +262,7 @@ int evidence_tick(struct evidence *evidence, const struct policy *policy, const 
         sli->invalid_ticks++;
         return 0;
     }
-    struct counts total = sli_counts_total(counts);
-    measure_rate(evidence, t_s, dt_s, &total, rps_hint);
+    measure_rate(evidence, t_s, dt_s, counts, rps_hint);
     if (!policy->guardrail[id].used)
         return 0;
     while (weight_due(evidence, sli, t_s)) {
@@ -270,10 +279,9 @@ int evidence_tick(struct evidence *evidence, const struct policy *policy, const 
         open_block(evidence, policy, id, t_s, sli);
     sli_counts_add(&sli->open, counts);
     sli->block_last = t_s + dt_s;
-    struct counts open = sli_counts_total(&sli->open);
-    double length = t_s + dt_s - sli->block_start, requests = (double)open.n_c + (double)open.n_b;
+    double length = t_s + dt_s - sli->block_start;
     if (t_s + dt_s >= sli->block_end - time_slack_s ||
-        block_full(requests, (double)sli->weight / WEIGHT_FULL, length,
+        block_full(requests_of(&sli->open), (double)sli->weight / WEIGHT_FULL, length,
                    (double)policy->guardrail[id].block_s))
         written += finish_block(evidence, policy, plan, id, &closed[written]);
     return written;

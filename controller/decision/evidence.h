@@ -53,7 +53,8 @@ struct sli_evidence {
     struct counts total; /* while the canary had weight */
     struct counts coverage_total;
     struct counts step_total; /* the same, since the weight was last raised */
-    double last_tick;         /* end of the newest tick, s; -1 = none yet */
+    struct counts step_coverage;
+    double last_tick; /* end of the newest tick, s; -1 = none yet */
     int64_t invalid_ticks;
     int64_t rows_dropped; /* requests of ticks dropped by blanking, warm-up or draining */
     bool failed;          /* a fail is never forgotten (law 6) */
@@ -153,13 +154,14 @@ void evidence_weight_range(const struct evidence *evidence, double from_s, doubl
 
 /* One tick [t_s, t_s + dt_s) of one SLI: counts of the requests admitted (or, for QUALITY_COMPLETION,
    completed) in it. Ticks of one SLI come in order; a missing tick is simply not given. `rps_hint`: this
-   tick's n measures the rate (the caller passes it for the SLI with the largest n; where several SLIs give it
-   for one t_s the largest counts). A hint older than the newest one is ignored, and the rate a tick has
-   measured is used from the next t_s on: the order of the SLIs inside a tick changes nothing. Counts that are
-   not sli_counts_valid(), dt_s <= 0 and a tick before the end of an earlier one are counted in invalid_ticks
-   and dropped. `draining`: no new block is opened. A guardrail that is not used has no
-   evidence; only its hint counts. If a block closes it is copied to `closed` (room for 2: a weight change may
-   close one and the tick another) and the number of blocks written is returned, 0 to 2. */
+   tick measures the rate (the caller passes it for one SLI; where several give it for one t_s the largest
+   counts): by its n, or by the outcomes that came without the SLI, whichever are more. A hint older than the
+   newest one is ignored, and the rate a tick has measured is used from the next t_s on: the order of the SLIs
+   inside a tick changes nothing. Counts that are not sli_counts_valid(), dt_s <= 0 and a tick before the end
+   of an earlier one are counted in invalid_ticks and dropped. `draining`: no new block is opened. A guardrail
+   that is not used has no evidence; only its hint counts. If a block closes it is copied to `closed` (room
+   for 2: a weight change may close one and the tick another) and the number of blocks written is returned, 0
+   to 2. */
 int evidence_tick(struct evidence *evidence, const struct policy *policy, const struct plan *plan,
                   enum sli sli, enum data_quality quality, double t_s, double dt_s,
                   const struct sli_counts *counts, bool rps_hint, bool draining, struct block closed[2]);
@@ -228,7 +230,8 @@ enum verdict evidence_verdict(const struct evidence *evidence, const struct poli
 
 /* Expected seconds until `sli` has proven non-inferiority in this step, for a healthy canary at the present
    rate (reference: N = ln(2 S_n/alpha_ni) / ((1-w) max(KL(p||p+d), p(W-1-ln W))), less what is proven
-   already); -1 if it cannot be told (no traffic). */
+   already), where all requests have the SLI; a sample takes the longer. -1 if it cannot be told: no traffic,
+   or none of the canary's requests has the SLI. */
 double evidence_eta_s(const struct evidence *evidence, const struct policy *policy, const struct plan *plan,
                       size_t step, enum sli sli);
 

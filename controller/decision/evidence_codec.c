@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { VERSION = 3, VERSION_READ = 2 /* and what came after */, HEADER = 5 };
+enum { VERSION = 4, VERSION_READ = 2 /* and what came after */, HEADER = 5 };
 
 struct codec {
     unsigned char *out;        /* writing */
@@ -299,6 +299,8 @@ size_t evidence_encode(const struct evidence *evidence, unsigned char out[EVIDEN
     rollout_fields(&codec, &copy);
     for (int i = 0; i < SLI_COUNT; i++)
         sli_fields(&codec, &copy.sli[i]);
+    for (int i = 0; i < SLI_COUNT; i++)
+        counts(&codec, &copy.sli[i].step_coverage);
     return codec.at;
 }
 
@@ -316,5 +318,8 @@ bool evidence_decode(const unsigned char *data, size_t length, struct evidence *
             sli_fields(&codec, &out->sli[i]);
         codec.bad |= out->sli[i].weight_next < 0 || out->sli[i].weight_next > out->weights;
     }
+    /* at the end, so that a version before differs by nothing else */
+    for (int i = 0; codec.version > 3 && !codec.bad && i < data[4]; i++)
+        counts(&codec, &out->sli[i].step_coverage);
     return !codec.bad && codec.at == length;
 }

@@ -2,6 +2,7 @@
 #include "reconcile/numbers.h"
 
 #include "base/meter.h"
+#include "decision/reporting.h"
 #include "decision/shares.h"
 #include "store/standing.h"
 
@@ -67,6 +68,24 @@ static void show_guardrail(const struct rollout_state *state, enum sli id)
                   NULL);
 }
 
+/* Also where no row of the table says so: a plan that goes by time passes what nobody reports. */
+static void show_unreported(const struct rollout_state *state)
+{
+    const struct policy *policy = &state->spec.policy;
+    const struct evidence *evidence = &state->evidence.evidence;
+    bool serves = state->row.phase == PHASE_PROGRESSING || state->row.phase == PHASE_BAKING;
+    double step_s = (double)(state->world.now.us - state->row.step_since.us) / 1e6;
+    bool due = serves && state->row.step_since.us != 0 && step_s >= (double)policy->blind_s;
+    uint32_t missing = due ? reporting_missing(evidence, policy, state->muted, step_s) : 0;
+    for (int i = 0; i < SLI_COUNT; i++) {
+        struct counts step = reporting_of(evidence, (enum sli)i, false);
+        if (policy->guardrail[i].used)
+            meter_set_for(METRIC_GUARDRAIL_UNREPORTED_REQUESTS, EVIDENCE_FOR_S,
+                          (missing >> i & 1) != 0 ? (double)step.n_c : 0, state->row.service,
+                          sli_name((enum sli)i), NULL);
+    }
+}
+
 static void show_evidence(struct rollout_state *state)
 {
     const struct policy *policy = &state->spec.policy;
@@ -85,6 +104,8 @@ void numbers_tick(enum status status, struct mono_time began, struct observe_res
     bool later = status == STATUS_SUPERSEDED || status == STATUS_IN_PROGRESS;
     meter_add(METRIC_TICKS_TOTAL, 1, status == STATUS_OK ? "ok" : later ? "superseded" : "failed", NULL);
     meter_observe(METRIC_TICK_SECONDS, seconds_since(began), NULL);
-    if (status == STATUS_OK && result != NULL)
+    if (status == STATUS_OK && result != NULL) {
         show_evidence(result->state);
+        show_unreported(result->state);
+    }
 }

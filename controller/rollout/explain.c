@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "decision/replay.h"
+#include "decision/reporting.h"
 #include "rollout/coarse.h"
 #include "rollout/rollout.h"
 #include "spec/inputs.h"
@@ -56,6 +57,13 @@ static const char *action_name(const struct rollout_state *state, enum guardrail
     return names[action == ACTION_ROLLBACK && state->row.stable[0] == '\0' ? ACTION_PAUSE : action];
 }
 
+/* Nobody has ever reported it in this rollout: there is no moment up to which it was counted. */
+static bool unreported(const struct rollout_state *state, enum sli sli)
+{
+    struct counts all = reporting_of(&state->evidence.evidence, sli, true);
+    return reporting_nobody(&all);
+}
+
 static struct json_object *guardrail_object(const struct rollout_state *state, enum sli sli,
                                             enum verdict verdict, const struct fault *source,
                                             const struct cohort_unmatched *unmatched)
@@ -70,7 +78,10 @@ static struct json_object *guardrail_object(const struct rollout_state *state, e
     explain_guardrail_words(state, sli, verdict, source, says, sizeof says);
     explain_absent_words(sli, unmatched, says, sizeof says);
     if (phase_live(state->row.phase) && state->row.step >= 1 && explain_proof_missing(state, sli)) {
-        if (eta > 0)
+        const char *unreported = explain_unreported_short(state, sli);
+        if (unreported != NULL)
+            snprintf(needs, sizeof needs, "proof that %s is not worse: %s", sli_name(sli), unreported);
+        else if (eta > 0)
             snprintf(needs, sizeof needs, "proof that %s is not worse: about %s more for a healthy canary",
                      sli_name(sli), clock_format_human((int64_t)(fmin(eta, 1e9) * 1000), human));
         else
@@ -82,7 +93,8 @@ static struct json_object *guardrail_object(const struct rollout_state *state, e
     explain_put(object, "muted", json_object_new_boolean((state->muted & 1u << sli) != 0));
     explain_put(object, "total", arms(&evidence->total));
     explain_put(object, "step", arms(&evidence->step_total));
-    explain_put_time(object, "counted_until", moment(state, explain_counted_s(state, sli)));
+    explain_put_time(object, "counted_until",
+                     moment(state, unreported(state, sli) ? -1 : explain_counted_s(state, sli)));
     explain_put_number(object, "ceiling", guardrail->ceiling > 0 ? guardrail->ceiling * 100 : (double)NAN);
     explain_put_text(object, "says", says);
     explain_put_text(object, "needs", needs);
@@ -92,12 +104,13 @@ static struct json_object *guardrail_object(const struct rollout_state *state, e
     return object;
 }
 
-/* The newest moment up to which the counts of every guardrail are complete; -1 = not all have begun. */
+/* The newest moment up to which the counts of every guardrail that anybody reports are complete; -1 = not all
+   have begun. */
 static double counted_s(const struct rollout_state *state)
 {
     double least = INFINITY;
     for (int i = 0; i < SLI_COUNT; i++)
-        if (state->spec.policy.guardrail[i].used)
+        if (state->spec.policy.guardrail[i].used && !unreported(state, (enum sli)i))
             least = fmin(least, explain_counted_s(state, (enum sli)i));
     return isfinite(least) ? least : -1;
 }

@@ -54,6 +54,17 @@ void explain_guardrail_words(const struct rollout_state *state, enum sli sli, en
 /* Adds to the words of a deadline SLI how many of its bad requests had no outcome, where the counts can tell.
  */
 void explain_absent_words(enum sli sli, const struct cohort_unmatched *unmatched, char *out, size_t size);
+/* Why a guardrail can prove nothing: nobody reports its SLI, or not for the canary; and what to do. False: it
+   is reported, or nothing is known of that. */
+bool explain_unreported_words(const struct rollout_state *state, enum sli sli, char *out, size_t size);
+/* "nobody reports it": the same for where the SLI was named already; NULL: it is reported. Static. */
+const char *explain_unreported_short(const struct rollout_state *state, enum sli sli);
+/* What to do about it; false: nothing, as each guardrail that may act is reported, or the rollout stands
+ * still.
+ */
+bool explain_unreported_next(const struct rollout_state *state, char *out, size_t size);
+/* Guardrails (1 << sli) that may act and that nobody has reported in this step, however long it lasts. */
+uint32_t explain_unreported(const struct rollout_state *state);
 /* What the quality of the data means for the comparison. */
 void explain_quality_words(const struct rollout_state *state, char *out, size_t size);
 /* Whether the comparison goes on at the highest weight. *compares: stable gets traffic now. */

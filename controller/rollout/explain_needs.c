@@ -19,6 +19,8 @@ double explain_eta(const struct rollout_state *state, enum sli sli, enum verdict
         return -1;
     if (!explain_proof_missing(state, sli))
         return 0;
+    if (explain_unreported_short(state, sli) != NULL)
+        return -1;
     /* nothing comes to be proven by: no traffic, no stable, no data */
     if (state->row.weight == 0 || state->row.stable[0] == '\0' || verdict == VERDICT_NO_DATA ||
         verdict == VERDICT_ERROR)
@@ -65,7 +67,8 @@ static const char *obstacle(const struct rollout_state *state, const struct snap
         return "the evidence holds it";
     if (snapshot->failed != 0)
         return "a guardrail has failed, and a person must decide";
-    if (strncmp(state->row.rule, "hold.", 5) == 0 && strcmp(state->row.rule, "hold.blind") != 0)
+    if (strncmp(state->row.rule, "hold.", 5) == 0 && strcmp(state->row.rule, "hold.blind") != 0 &&
+        strcmp(state->row.rule, "hold.unreported") != 0)
         return "it is held";
     if (snapshot->blind_since_ms >= 0)
         return "data are missing";
@@ -88,8 +91,9 @@ static bool counted(const struct rollout_state *state)
 struct waiting {
     struct json_object *list;
     double eta;
-    bool unknown;    /* some part of it cannot be told */
-    uint32_t unable; /* SLIs (1 << sli) of which it cannot be told when they are proven */
+    bool unknown;        /* some part of it cannot be told */
+    uint32_t unable;     /* SLIs (1 << sli) of which it cannot be told when they are proven */
+    uint32_t unreported; /* of them, those that nobody reports */
 };
 
 static void wait_for(struct waiting *waiting, double seconds)
@@ -128,8 +132,12 @@ static void need_counts(struct waiting *waiting, const struct rollout_state *sta
         if ((snapshot->uncounted >> i & 1) == 0)
             continue;
         double left = (double)state->spec.policy.guardrail[i].maturity_s - gone;
-        need(waiting->list, "a canary request of this step that is counted for %s", sli_name((enum sli)i));
-        wait_for(waiting, state->row.step_since.us != 0 && left > 0 ? left : -1);
+        const char *unreported = explain_unreported_short(state, (enum sli)i);
+        need(waiting->list, "a canary request of this step that is counted for %s%s%s", sli_name((enum sli)i),
+             unreported != NULL ? ": " : "", unreported != NULL ? unreported : "");
+        bool comes = unreported == NULL && state->row.step_since.us != 0 && left > 0;
+        wait_for(waiting, comes ? left : -1);
+        waiting->unreported |= unreported != NULL ? 1u << i : 0;
     }
 }
 
@@ -141,13 +149,17 @@ static void need_proofs(struct waiting *waiting, const struct rollout_state *sta
         if (!state->spec.policy.guardrail[i].used || !explain_proof_missing(state, (enum sli)i))
             continue;
         double seconds = explain_eta(state, (enum sli)i, verdicts[i]);
-        if (seconds >= 0)
+        const char *unreported = explain_unreported_short(state, (enum sli)i);
+        if (unreported != NULL)
+            need(waiting->list, "proof that %s is not worse: %s", sli_name((enum sli)i), unreported);
+        else if (seconds >= 0)
             need(waiting->list, "proof that %s is not worse: about %s", sli_name((enum sli)i),
                  clock_format_human((int64_t)(fmin(seconds, 1e9) * 1000), human));
         else
             need(waiting->list, "proof that %s is not worse", sli_name((enum sli)i));
         wait_for(waiting, seconds);
         waiting->unable |= seconds < 0 ? 1u << i : 0;
+        waiting->unreported |= unreported != NULL ? 1u << i : 0;
     }
 }
 
@@ -166,10 +178,17 @@ static void name_some(const struct rollout_state *state, uint32_t set, char *out
 }
 
 /* Why no time can be told although nothing stands in the way: another guardrail may well have its own. */
-static void why_unknown(const struct rollout_state *state, uint32_t unable, char *out, size_t size)
+static void why_unknown(const struct rollout_state *state, uint32_t unable, uint32_t unreported, char *out,
+                        size_t size)
 {
     uint32_t empty = 0;
     char names[160];
+    for (int i = 0; i < SLI_COUNT; i++)
+        if ((unreported >> i & 1) != 0) {
+            snprintf(out, size, "%s: %s", sli_name((enum sli)i),
+                     explain_unreported_short(state, (enum sli)i));
+            return;
+        }
     for (int i = 0; i < SLI_COUNT; i++) {
         const struct counts *total = &state->evidence.evidence.sli[i].total;
         empty |= (unable >> i & 1) != 0 && total->n_c == 0 && total->n_b == 0 ? 1u << i : 0;
@@ -230,7 +249,7 @@ struct json_object *explain_needs(const struct rollout_state *state, const struc
     if (stopped != NULL)
         snprintf(unknown, size, "%s", stopped);
     else if (waiting.unknown)
-        why_unknown(state, waiting.unable, unknown, size);
+        why_unknown(state, waiting.unable, waiting.unreported, unknown, size);
     else
         *eta = waiting.eta;
     return waiting.list;

@@ -124,6 +124,8 @@ void explain_guardrail_words(const struct rollout_state *state, enum sli sli, en
     case VERDICT_COUNT:
         break;
     }
+    if (explain_unreported_words(state, sli, out, size))
+        return;
     if (evidence->total.n_c == 0)
         uncounted_words(state, sli, counts, out, size);
     else if (odds[0] != '\0')
@@ -308,6 +310,12 @@ static const char *unruled(const struct rollout_state *state)
     return text != NULL ? text : by_phase(state);
 }
 
+/* Nothing else is to be done first. */
+static bool explains_report(const struct rollout_state *state, const char *text)
+{
+    return strcmp(state->row.rule, "hold.unreported") == 0 || (text == NULL && by_rule(state) == NULL);
+}
+
 void explain_next_step(const struct rollout_state *state, const struct snapshot *snapshot,
                        const struct explain_against *against, const struct fault *source, char *out,
                        size_t size)
@@ -325,6 +333,8 @@ void explain_next_step(const struct rollout_state *state, const struct snapshot 
         snprintf(out, size, "%s", source->next_step);
     else if (coarse[0] != '\0' && (text == NULL || strcmp(state->row.rule, "set_weight") == 0))
         out[0] = '\0';
+    else if (explains_report(state, text) && explain_unreported_next(state, out, size))
+        text = out;
     else if (text == NULL && ends && by_rule(state) == NULL)
         out[0] = '\0';
     else

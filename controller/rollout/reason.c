@@ -3,6 +3,7 @@
 
 #include "base/number.h"
 #include "base/utf8.h"
+#include "decision/reporting.h"
 #include "rollout/coarse.h"
 
 #include <inttypes.h>
@@ -122,6 +123,51 @@ static void slis_text(int64_t set, char *out, size_t size)
                                      sli_name((enum sli)i));
 }
 
+/* How an SLI comes with OpenTelemetry, and with an outcome. */
+static void put_report_as(enum sli sli, char *out, size_t size)
+{
+    const char *name = sli_name(sli);
+    if (sli == SLI_TTFT)
+        snprintf(out, size,
+                 "%s (OpenTelemetry: gen_ai.response.time_to_first_chunk, in seconds; outcomes: ttft_ms)",
+                 name);
+    else if (sli_latency(sli) || sli == SLI_TIMEOUT)
+        snprintf(out, size, "%s (OpenTelemetry: a span's start and end; outcomes: latency_ms)", name);
+    else
+        snprintf(out, size,
+                 "%s (OpenTelemetry: the attribute serin.sli.%s, true or false; outcomes: %s in sli)", name,
+                 name, name);
+}
+
+void reason_report_as(int64_t set, char *out, size_t size)
+{
+    char one[200];
+    size_t used = 0;
+    out[0] = '\0';
+    for (int i = 0; i < SLI_COUNT && used < size; i++) {
+        if ((set >> i & 1) == 0)
+            continue;
+        put_report_as((enum sli)i, one, sizeof one);
+        used += (size_t)snprintf(out + used, size - used, "%s%s", used > 0 ? " and " : "Report ", one);
+    }
+}
+
+/* How many requests came without the SLIs that nobody reports in this step: the most of them. */
+static void without_text(const struct reason_context *context, char *out, size_t size)
+{
+    const struct evidence *evidence = &context->state->evidence.evidence;
+    int64_t most = 0, set = context->snapshot->unreported;
+    char number[32];
+    for (int i = 0; i < SLI_COUNT; i++) {
+        struct counts step = reporting_of(evidence, (enum sli)i, false);
+        if ((set >> i & 1) != 0 && step.n_c > most)
+            most = step.n_c;
+    }
+    snprintf(out, size, "Requests of %s that were counted in this step: %s, none of them with %s.",
+             context->state->row.release, number_count(most, number),
+             (set & (set - 1)) != 0 ? "any of these" : "it");
+}
+
 static void duration_text(int64_t seconds, char *out, size_t size)
 {
     char text[CLOCK_TEXT_MAX];
@@ -205,6 +251,10 @@ static void place(const char *name, const struct reason_context *context, char *
         number_count(snapshot->step_requests, out);
     else if (strcmp(name, "uncounted") == 0)
         slis_text(snapshot->uncounted, out, size);
+    else if (strcmp(name, "unreported") == 0)
+        slis_text(snapshot->unreported, out, size);
+    else if (strcmp(name, "without") == 0)
+        without_text(context, out, size);
     else if (strcmp(name, "min_requests") == 0)
         number_count(snapshot->min_requests > 0 ? snapshot->min_requests : 1, out);
     else if (strcmp(name, "bake") == 0)

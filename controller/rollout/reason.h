@@ -18,6 +18,9 @@ void reason_fill(const char *sentence, const struct reason_context *context, cha
 /* A weight in 1/10,000 as "5 %" or "0.25 %". */
 void reason_weight(int64_t weight, char *out, size_t size);
 
+/* How each SLI of `set` (1 << sli) is reported, as a sentence without its full stop: "Report ttft (...)". */
+void reason_report_as(int64_t set, char *out, size_t size);
+
 /* "canary 19 of 120 (15.8 %), stable 31 of 2,280 (1.4 %)". */
 void reason_counts(const struct counts *counts, char *out, size_t size);
 

@@ -254,6 +254,11 @@ def planned(w):
     return 16.0 if w >= 1 else max(16.0, 3 / max(1 - w, 1e-9))
 
 
+def requests_of(strata, cover):
+    """Those with the SLI, or those without it, whichever are more: what says it later may come beside one without."""
+    return max(sum(s[0] + s[2] for s in strata), sum(s[1] + s[3] for s in cover))
+
+
 def block_length(rps, w, tick, block):
     wanted = min(300.0, planned(w) / max(rps, 1e-9)) if rps >= 0 else 0.0
     return math.ceil(max(wanted, block, tick) / tick - SAME) * tick
@@ -362,7 +367,7 @@ class Sli:
             for i in range(4):
                 sums[i] += more[i]
         self.last = t + dt
-        requests = sum(s[0] + s[2] for s in self.open)
+        requests = requests_of(self.open, self.open_cover)
         if self.last >= self.end - SAME or (requests >= 2 * planned(self.weight / 10000)
                                             and self.last - self.start >= self.g.block_s):
             self.close()
@@ -480,13 +485,24 @@ class Sli:
             return NO_DATA
         return PASS if self.proven() else INCONCLUSIVE
 
+    def share_with(self):
+        """Share of the requests that have the SLI."""
+        counted, came = list(self.total), list(self.cover_total)
+        if self.start is not None and self.weight > 0:
+            counted = [x + sum(s[i] for s in self.open) for i, x in enumerate(counted)]
+            came = [x + sum(s[i] for s in self.open_cover) for i, x in enumerate(came)]
+        have, lack = counted[0] + counted[2], came[1] + came[3]
+        if came[0] > 0 and came[0] == came[1]:
+            return 0.0
+        return have / lack if lack > have else 1.0
+
     def eta_s(self):
         """Seconds until a healthy canary would have proven this step."""
         rollout, g = self.rollout, self.g
         step = max(self.step, 0)
         w = min(rollout.plan.weights[step], 10000 - rollout.policy.holdback) / 10000
         need, known = math.log(rollout.steps / rollout.policy.alpha_ni), self.ln_ni()
-        rps = rollout.rate_now()
+        rps = rollout.rate_now() * self.share_with()
         if known >= need:
             return 0.0
         if rps <= 0 or not 0 < w < 1:
@@ -602,7 +618,7 @@ class Rollout:
             if known:
                 known.invalid += 1
             return
-        self.measure(t, dt, sum(s[0] + s[2] for s in strata), hint)
+        self.measure(t, dt, requests_of(strata, cover), hint)
         if known:
             known.tick(quality, t, dt, strata, cover, draining)
 

@@ -6,6 +6,8 @@
 #include <math.h>
 #include <string.h>
 
+enum { TAIL = 4 * sizeof(int64_t) /* of each SLI, after all of them: the coverage of the step */ };
+
 static double random_number(struct dice *dice)
 {
     for (;;) {
@@ -111,6 +113,7 @@ static void random_sli(struct dice *dice, struct sli_evidence *sli, int32_t weig
         sli->open.stratum[i] = sli->open.coverage[i] = random_counts(dice);
     sli->total = random_counts(dice);
     sli->step_total = random_counts(dice);
+    sli->step_coverage = random_counts(dice);
     sli->weight = (int32_t)(uint32_t)dice_bits(dice);
     sli->step = (int32_t)(dice_bits(dice) >> 34) - 1;
     sli->weight_next = (int32_t)dice_below(dice, weights + 1);
@@ -169,21 +172,28 @@ Test(decision_codec, every_other_length_is_refused)
         cr_assert_eq(evidence_decode(bytes, i, &back), i == length, "%zu of %zu", i, length);
 }
 
-/* Version 2 had one coverage for all strata; with one stratum it is the same. */
-Test(decision_codec, the_version_before_is_read)
+/* Version 4 has the coverage of the step beside, at the end. Version 2 had one coverage for all strata; with
+   one stratum it is the same. */
+Test(decision_codec, the_versions_before_are_read)
 {
     static unsigned char bytes[EVIDENCE_CODEC_MAX];
     struct bench bench;
     struct evidence back;
     bench_init(&bench, 3, 5000, 1);
     struct sli_counts counts = {.strata = 1, .stratum = {{1, 0, 3, 1}}, .coverage = {{2, 1, 4, 1}}};
-    evidence_tick(&bench.evidence, &bench.policy, &bench.plan, SLI_REFUSAL, QUALITY_COHORT, 0, .1, &counts,
+    evidence_tick(&bench.evidence, &bench.policy, &bench.plan, SLI_REFUSAL, QUALITY_COHORT, 0, 1, &counts,
                   false, false, bench.closed);
     size_t length = evidence_encode(&bench.evidence, bytes);
-    cr_assert_eq(bytes[3], 3);
-    bytes[3] = 2;
-    cr_assert(evidence_decode(bytes, length, &back));
-    cr_expect(same_evidence(&back, &bench.evidence));
+    cr_assert_eq(bytes[3], 4);
+    cr_expect_neq(bench.evidence.sli[SLI_REFUSAL].step_coverage.n_c, 0);
+    length -= TAIL * SLI_COUNT;
+    for (int version = 2; version <= 3; version++) {
+        bytes[3] = (unsigned char)version;
+        cr_assert(evidence_decode(bytes, length, &back), "%d", version);
+        cr_expect_not(same_evidence(&back, &bench.evidence));
+        back.sli[SLI_REFUSAL].step_coverage = bench.evidence.sli[SLI_REFUSAL].step_coverage;
+        cr_expect(same_evidence(&back, &bench.evidence), "%d", version);
+    }
 }
 
 Test(decision_codec, other_versions_are_refused)
@@ -291,10 +301,10 @@ Test(decision_codec, counts_and_choices_that_cannot_be_are_refused)
         }
         cr_expect_not(evidence_decode(bytes, evidence_encode(&evidence, bytes), &back), "%d", i);
     }
-    /* the flag that ends the encoding is 0 or 1 */
+    /* the flag that ends the last SLI is 0 or 1 */
     random_evidence(&dice, &evidence);
     size_t length = evidence_encode(&evidence, bytes);
-    bytes[length - 1] = 2;
+    bytes[length - TAIL * SLI_COUNT - 1] = 2;
     cr_expect_not(evidence_decode(bytes, length, &back));
 }
 
@@ -307,10 +317,14 @@ Test(decision_codec, fewer_slis_are_read)
     bench_init(&bench, 2, 500, 1);
     for (int t = 0; t < 40; t++)
         bench_tick(&bench, SLI_REFUSAL, t, (struct counts){20, t % 3, 300, t % 7}, true);
-    size_t length = evidence_encode(&bench.evidence, bytes), cut = 0;
+    size_t length = evidence_encode(&bench.evidence, bytes) - TAIL * SLI_COUNT, cut = 0;
+    unsigned char tail[TAIL * SLI_COUNT];
+    memcpy(tail, bytes + length, sizeof tail);
     bytes[4] = SLI_COUNT - 1;
-    while (cut < length && !evidence_decode(bytes, length - cut, &back))
-        cut++;
+    for (bool read = false; cut < length && !read; cut += !read) {
+        memcpy(bytes + length - cut, tail, sizeof tail - TAIL);
+        read = evidence_decode(bytes, length - cut + sizeof tail - TAIL, &back);
+    }
     cr_expect_gt(cut, length / (2 * SLI_COUNT), "cut %zu of %zu", cut, length);
     cr_expect_lt(cut, length / (SLI_COUNT - 1), "cut %zu of %zu", cut, length);
     cr_expect(same_evidence(&bench.evidence, &back));

@@ -285,6 +285,27 @@ Test(decision_evidence, the_rate_of_a_tick_counts_from_the_next)
     cr_expect(bench.evidence.rps_next == next);
 }
 
+/* The SLI that the rate is taken of may be one that nobody reports. What says it later comes beside an
+   outcome without it, and is the same request. */
+Test(decision_evidence, requests_without_the_sli_are_requests)
+{
+    static const struct {
+        struct counts with, coverage;
+        double rps;
+    } cases[] = {{{0}, {4, 4, 96, 96}, 100},
+                 {{1, 0, 9, 0}, {4, 3, 96, 87}, 90},
+                 {{4, 0, 96, 0}, {8, 4, 192, 96}, 100},
+                 {{4, 0, 96, 0}, {0}, 100}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct bench bench;
+        bench_init(&bench, 1, 500, 1);
+        struct sli_counts counts = {.strata = 1, .stratum = {cases[i].with}, .coverage = {cases[i].coverage}};
+        evidence_tick(&bench.evidence, &bench.policy, &bench.plan, SLI_REFUSAL, QUALITY_COHORT, 0, 1, &counts,
+                      true, false, bench.closed);
+        cr_expect(near(bench.evidence.rps_next, cases[i].rps), "%zu: %g", i, bench.evidence.rps_next);
+    }
+}
+
 /* Each SLI has its own lag and passes a change at its own tick. */
 Test(decision_evidence, slis_pass_a_change_at_their_own_ticks)
 {

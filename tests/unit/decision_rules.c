@@ -54,6 +54,8 @@ static void hold_laws(const struct rule *rule, const struct region *r)
         cr_assert(SURE(r, PROVEN) || SURE(r, PACE_TIME) || baking, "%s advances unproven", rule->id);
         cr_assert(!baking || !POSSIBLE(r, UNCOUNTED), "%s completes with a guardrail that counted nothing",
                   rule->id);
+        cr_assert(!POSSIBLE(r, UNREPORTED) || SURE(r, PACE_TIME),
+                  "%s advances with an SLI that nobody reports", rule->id);
         cr_assert(SURE(r, PROVEN) || (rule->effects & EFFECT_UNPROVEN), "%s hides that it is unproven",
                   rule->id);
     }
@@ -163,6 +165,11 @@ static bool realise(const struct region *r, struct snapshot *s)
         s->blind_since_ms = SURE(r, BLIND_OVER) ? 0 : s->now_ms;
     if (SURE(r, APPLIED) || SURE(r, DWELLED))
         s->step_since_ms = SURE(r, DWELLED) ? 0 : s->now_ms;
+    s->unreported = SURE(r, UNREPORTED);
+    if (SURE(r, UNREPORTED) && !SURE(r, DWELLED)) {
+        s->step_since_ms = 0;
+        s->bake_s = s->now_ms;
+    }
     if (SURE(r, RESUMES_PENDING) || SURE(r, RESUMES_BAKING))
         s->resume_phase = SURE(r, RESUMES_PENDING) ? PHASE_PENDING : PHASE_BAKING;
     s->step_requests = SURE(r, REQUESTS);
@@ -383,6 +390,26 @@ Test(decision_rules, boundaries_of_time)
     cr_expect_str_eq(decide(&s, VERB_TICK).rule->id, "blind.rollback");
     s.blind_since_ms++;
     cr_expect_str_eq(decide(&s, VERB_TICK).rule->id, "hold.blind");
+}
+
+Test(decision_rules, what_nobody_reports_holds_from_the_blind_time_on)
+{
+    struct snapshot s = healthy();
+    s.bake_s = 0;
+    s.proven = false;
+    s.unreported = 1 << SLI_TTFT;
+    s.now_ms = s.step_since_ms + s.blind_s * 1000;
+    struct decision held = decide(&s, VERB_TICK);
+    cr_expect_str_eq(held.rule->id, "hold.unreported");
+    cr_expect((held.rule->effects & EFFECT_PAGE) != 0 && held.phase == PHASE_PROGRESSING);
+    s.phase = PHASE_BAKING;
+    cr_expect_str_eq(decide(&s, VERB_TICK).rule->id, "hold.unreported");
+    s.phase = PHASE_PROGRESSING;
+    s.now_ms--;
+    cr_expect_str_eq(decide(&s, VERB_TICK).rule->id, "step.proof");
+    s.now_ms++;
+    s.pace_time = true;
+    cr_expect_str_neq(decide(&s, VERB_TICK).rule->id, "hold.unreported", "a plan by time passes it");
 }
 
 Test(decision_rules, no_requests_prove_nothing)

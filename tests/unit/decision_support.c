@@ -106,7 +106,8 @@ bool same_blocks(const struct sli_evidence *a, const struct sli_evidence *b)
            same_counts(&a->coverage_total, &b->coverage_total) && same(a->stable_bad, b->stable_bad) &&
            same(a->stable_seen, b->stable_seen) && same(a->shared_since, b->shared_since) &&
            same(a->last_sick, b->last_sick) && a->sick == b->sick && a->sick_before == b->sick_before &&
-           same_counts(&a->total, &b->total) && same_counts(&a->step_total, &b->step_total);
+           same_counts(&a->total, &b->total) && same_counts(&a->step_total, &b->step_total) &&
+           same_counts(&a->step_coverage, &b->step_coverage);
 }
 
 static bool same_sli(const struct sli_evidence *a, const struct sli_evidence *b)

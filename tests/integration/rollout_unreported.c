@@ -1,0 +1,168 @@
+/* A guardrail whose SLI nobody reports, while others count: it pages within the blind time, and the
+   explanation says so instead of foretelling when it will be proven. */
+#include "rollout/rollout.h"
+#include "support/world.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+TestSuite(rollout_unreported, .timeout = 120);
+
+enum { BEGINNING = 1800000000 };
+
+static struct world world;
+
+static void close_world(void)
+{
+    world_close(&world);
+}
+
+static const char *field(const char *id, const char *expression)
+{
+    return world_text(&world, "SELECT %s FROM rollouts WHERE id = '%s'", expression, id);
+}
+
+/* The explanation's JSON, in a static buffer. */
+static const char *explained(const char *id)
+{
+    static char copy[1 << 16];
+    struct text out;
+    struct fault fault = {0};
+    text_init(&out, 1 << 20);
+    db_deadline(world.db, clock_mono_after_ms(clock_mono(), 10000));
+    cr_assert_eq(rollout_explain(world.db, id, &out, &fault), STATUS_OK, "%s", fault.detail);
+    snprintf(copy, sizeof copy, "%s", text_get(&out));
+    text_free(&out);
+    return copy;
+}
+
+#define SAYS(id, part)       cr_expect_not_null(strstr(explained(id), part), "no \"%s\" in %s", part, explained(id))
+#define NEVER_SAYS(id, part) cr_expect_null(strstr(explained(id), part), "\"%s\" in %s", part, explained(id))
+
+/* Requests of a second: errors are said of all of them, refusals of those in `with`. */
+static void count(int second, const char *release, int requests, int with)
+{
+    world_sql(
+        &world,
+        "INSERT INTO observations (service, bucket_s, release, gateway, admissions, outcomes, n, k, late, "
+        "absent, sums, summed) VALUES ('chat', %d, '%s', 'gw', %d, %d, '{%d,0,%d,0,0,0,0,0,0,0,0}', "
+        "array_fill(0, '{11}'), array_fill(0, '{11}'), '{%d,0,0,0,0,0,0,0,0,0,0}', array_fill(0, '{6}'), "
+        "array_fill(0, '{6}'))",
+        BEGINNING + second, release, requests, requests, with, requests, requests - with);
+}
+
+static char *begin(const char *more)
+{
+    char policy[600];
+    snprintf(
+        policy, sizeof policy,
+        "{\"guardrails\":{\"refusal\":{\"maturity\":\"2s\",\"budget_share\":0},\"error\":{\"maturity\":"
+        "\"2s\",\"budget_share\":0}},\"blind\":\"100s\"%s,\"plan\":{\"steps\":[{\"weight\":\"5%%\",\"bake\":"
+        "\"10s\",\"deadline\":\"20h\"},{\"weight\":\"100%%\",\"bake\":\"10s\"}]}}",
+        more);
+    world_open(&world, "{\"refusal\":{\"objective\":90},\"error\":{\"objective\":90}}", policy);
+    world_sql(&world, "UPDATE services SET sticky = 'none'");
+    char *id = strdup(world_start(&world, "v2"));
+    world_at(&world, 1);
+    world_gateway_applies(&world);
+    cr_assert_str_eq(world_tick(&world, id), "start");
+    return id;
+}
+
+/* Seconds [from, to); returns the second whose tick was the first by hold.unreported, -1 = none was. */
+static int run(const char *id, int from, int to, int with_c, int with_b)
+{
+    for (int second = from; second < to; second++) {
+        count(second, "v1", 95, with_b);
+        count(second, "v2", 5, with_c);
+        world_at(&world, second + 4); /* maturity 2 s, settle 1 s on a clock that stands */
+        world_gateway_applies(&world);
+        if (strcmp(world_tick(&world, id), "hold.unreported") == 0)
+            return second + 4;
+    }
+    return -1;
+}
+
+Test(rollout_unreported, it_pages_within_the_blind_time_and_is_over_with_the_first_report,
+     .fini = close_world)
+{
+    char *id = begin("");
+    int held = run(id, 2, 300, 0, 0);
+    cr_expect(held >= 102 && held <= 110, "%d s, of which the step has lasted all but the first ones", held);
+    cr_expect_not_null(
+        strstr(field(id, "reason"), "Holding: nobody reports refusal. Requests of v2 that were "), "%s",
+        field(id, "reason"));
+    cr_expect_not_null(strstr(field(id, "reason"), ", none of them with it."), "%s", field(id, "reason"));
+    const char *event =
+        "SELECT body::jsonb->'data'->>'%s' FROM events WHERE body::jsonb->>'rule' = "
+        "'hold.unreported' AND body::jsonb->>'type' LIKE '%%rollout.held'";
+    cr_expect_str_eq(world_text(&world, event, "page"), "true");
+    cr_expect_not_null(strstr(world_text(&world, event, "next_step"), "Report it with each request"));
+    cr_expect_eq(run(id, held, held + 60, 1, 0), -1, "%s", field(id, "reason"));
+    cr_expect_str_eq(world_text(&world,
+                                "SELECT count(*) FROM events WHERE body::jsonb->>'rule' = "
+                                "'hold.unreported'"),
+                     "1", "told once");
+    free(id);
+}
+
+Test(rollout_unreported, the_explanation_names_it_and_foretells_nothing, .fini = close_world)
+{
+    char *id = begin(",\"holdback\":0");
+    cr_assert_eq(run(id, 2, 60, 0, 0), -1, "not yet");
+    SAYS(id, "\"says\":\"Nobody reports refusal. Requests of the canary that were counted: 2");
+    SAYS(id,
+         ", none of them with it. Report refusal (OpenTelemetry: the attribute serin.sli.refusal, true or "
+         "false; outcomes: refusal in sli), or take it out of the objectives.");
+    SAYS(id, "\"next_step\":\"Report refusal (");
+    NEVER_SAYS(id, "\"next_step\":\"Nothing");
+    SAYS(id, "\"needs\":\"proof that refusal is not worse: nobody reports it\"");
+    SAYS(id, "\"eta_unknown\":\"refusal: nobody reports it\"");
+    /* the other guardrail is as it was: its time is told, and up to when it was counted */
+    SAYS(id, "\"sli\":\"refusal\"");
+    const char *all = explained(id), *refusal = strstr(all, "\"sli\":\"refusal\"");
+    const char *error = strstr(all, "\"sli\":\"error\""), *data = strstr(all, "\"data\":{");
+    cr_assert(refusal != NULL && error != NULL && data != NULL);
+    cr_expect(strncmp(strstr(refusal, "\"counted_until\":"), "\"counted_until\":null", 20) == 0);
+    cr_expect(strncmp(strstr(refusal, "\"eta_s\":"), "\"eta_s\":null", 12) == 0);
+    cr_expect(strncmp(strstr(error, "\"counted_until\":"), "\"counted_until\":\"2027-01-15T08:00:", 33) == 0,
+              "%s", error);
+    cr_expect(strncmp(strstr(data, "\"counted_until\":"), "\"counted_until\":\"2027-01-15T08:00:", 33) == 0);
+    /* an average of its last minute: without requests that lack the SLI it would be 0 */
+    cr_expect_gt(strtod(strstr(data, "\"rps\":") + 6, NULL), 50, "%s", data);
+    /* a rule of its own says the same */
+    cr_assert_gt(run(id, 60, 300, 0, 0), 0);
+    SAYS(id, "\"next_step\":\"Report refusal (");
+    SAYS(id, "\"eta_unknown\":\"refusal: nobody reports it\"");
+    free(id);
+}
+
+Test(rollout_unreported, what_only_the_canary_lacks_is_told_apart, .fini = close_world)
+{
+    char *id = begin("");
+    cr_assert_eq(run(id, 2, 150, 0, 95), -1);
+    cr_expect_str_eq(field(id, "rule"), "hold.coverage");
+    SAYS(id, "\"says\":\"refusal is not reported for the canary: of its requests ");
+    free(id);
+}
+
+Test(rollout_unreported, what_is_rare_or_muted_holds_nothing, .fini = close_world)
+{
+    char *id = begin("");
+    cr_assert_eq(run(id, 2, 6, 1, 3), -1);
+    cr_assert_eq(run(id, 6, 200, 0, 0), -1, "%s", field(id, "reason"));
+    free(id);
+}
+
+Test(rollout_unreported, a_plan_by_time_goes_on_and_says_that_nothing_is_watched, .fini = close_world)
+{
+    char *id = begin(",\"pace\":\"time\"");
+    cr_assert_eq(run(id, 2, 10, 0, 0), -1);
+    SAYS(id, "\"next_step\":\"Report refusal (");
+    SAYS(id, "nobody does, so that nothing of it is watched while the plan goes on by time.");
+    cr_assert_eq(run(id, 10, 150, 0, 0), -1);
+    cr_expect_str_eq(field(id, "phase"), "completed", "%s", field(id, "reason"));
+    free(id);
+}
