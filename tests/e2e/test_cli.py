@@ -365,7 +365,7 @@ def test_freeze_routes_events_gateways(run, client, world):
     world.gateway("ops", {}, instance="gw-of-ops").poll()
     wait_for("heard", lambda: "gw-of-ops" in run("gateways", "ops").stdout)
     listed = run("gateways").stdout.splitlines()
-    assert listed[0].split() == ["GATEWAY", "SERVICE", "APPLIED", "CURRENT", "STATE", "HEARD"]
+    assert listed[0].split() == ["GATEWAY", "SERVICE", "APPLIED", "CURRENT", "STATE", "HEARD", "PROBLEM"]
     for command in ("gateways", "events"):
         wrong = run(command, "nobody", code=1)
         assert "There is no service nobody" in wrong.stderr and "serin service list" in wrong.stderr

@@ -136,7 +136,7 @@ Test(rollout_coarse, a_lower_weight_is_set_and_what_a_gateway_makes_of_it_is_sai
     open_world("7.5%", "0%");
     char *id = begin();
     edge_asks();
-    cr_expect_str_eq(explained(id, "gateways", "problem"), "", "it can apply 7.5 %");
+    cr_expect_str_eq(explained(id, "gateways", "problem"), "", "it can apply 7.5 %%");
     cr_assert_eq(command(id, VERB_SET_WEIGHT, 20, &fault), STATUS_OK, "%s", fault.detail);
     snprintf(sentence, sizeof sentence, "Lowered by hand from 7.5 %% to 0.2 %%, and paused there. %s", says);
     cr_expect_str_eq(explained(id, NULL, "reason"), sentence);

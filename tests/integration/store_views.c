@@ -275,7 +275,7 @@ Test(store_views, routes_gateways_freeze)
     cr_assert_not_null(problem, "%s", text_get(&page.items));
     cr_assert_not_null(strstr(problem, "\"weight_step\" : 70, \"problem\" : null"),
                        "a silent one is waited for, whatever it can apply");
-    cr_assert_null(strstr(text_get(&page.items), "multiples of 0.5 %"), "1 % is one");
+    cr_assert_null(strstr(text_get(&page.items), "multiples of 0.5 %"), "1 %% is one");
     cr_assert_not_null(
         strstr(text_get(&page.items), "\"applied_epoch\" : null, \"current_epoch\" : 1, \"behind\" : true"));
     cr_assert_not_null(strstr(text_get(&page.items), "\"live\" : false"));
