@@ -11,6 +11,7 @@ import threading
 import urllib.request
 
 import pytest
+import yaml
 
 import serin
 from proxies import free_port
@@ -20,6 +21,8 @@ ALERTMANAGER = shutil.which("prometheus-alertmanager")
 if ALERTMANAGER is None:
     pytest.skip("prometheus-alertmanager is not installed (package prometheus-alertmanager)", allow_module_level=True)
 EXAMPLE = os.path.join(serin.ROOT, "deploy", "alertmanager", "alertmanager.yml")
+OWN_RULES = os.path.join(serin.ROOT, "deploy", "prometheus", "serin.rules.yml")
+AMTOOL = shutil.which("amtool")
 PLAN = {"steps": [{"weight": "20%", "bake": "1h"}, {"weight": "100%", "bake": "1h"}]}
 
 
@@ -207,6 +210,43 @@ def test_what_was_answered_with_503_comes_again(scene):
     scene.between.broken = False
     paused = ruled(scene, rollout, "alert.pause")
     assert paused["phase"] == "paused" and "QueueFull" in paused["reason"]
+
+
+def own_alerts():
+    """Serin's own alerts, as the shipped rules label them."""
+    return [rule for group in yaml.safe_load(open(OWN_RULES))["groups"] for rule in group["rules"]]
+
+
+@pytest.mark.skipif(AMTOOL is None, reason="amtool is not installed (package prometheus-alertmanager)")
+def test_the_shipped_route_leaves_out_each_alert_of_serin_itself():
+    def receivers(labels):
+        run = subprocess.run([AMTOOL, "config", "routes", "test", f"--config.file={EXAMPLE}",
+                              *(f"{name}={value}" for name, value in labels.items())],
+                             capture_output=True, text=True, timeout=60)
+        assert run.returncode == 0, run.stderr
+        return run.stdout.strip().split(",")
+    assert len(own_alerts()) >= 20
+    for rule in own_alerts():
+        labels = {"alertname": rule["alert"], "service": "chat", **rule["labels"]}
+        assert labels.pop("serin") == "ignore", rule["alert"]
+        assert receivers(labels) == ["serin", "default"], "without the label it would come back"
+        assert receivers({**labels, "serin": "ignore"}) == ["default"], rule["alert"]
+
+
+def test_alerts_of_serin_itself_do_not_hold_its_rollouts(scene):
+    """The shipped rules' labels through the shipped route; the last one is another's, and is heard of twice."""
+    rollout = begin(scene, "own", "hold")
+    for rule in own_alerts():
+        scene.alertmanager.send(rule["alert"], service="own", release="v2", **rule["labels"])
+    scene.alertmanager.send("QueueFull", service="own")
+    ruled(scene, rollout, "hold.alert")
+    heard = scene.database.sql("SELECT heard_at FROM alerts WHERE service = 'own'")
+    wait_for("a repeat", lambda: scene.database.sql("SELECT heard_at FROM alerts WHERE service = 'own'") != heard, 60)
+    assert scene.database.sql("SELECT name FROM alerts WHERE service = 'own'") == [["QueueFull"]]
+    held = scene.client().get(f"/v1/rollouts/{rollout}")
+    assert held["rule"] == "hold.alert" and "Serin" not in held["reason"], held["reason"]
+    for rule in own_alerts():
+        scene.alertmanager.send(rule["alert"], firing=False, service="own", release="v2", **rule["labels"])
 
 
 def test_an_alert_that_is_not_repeated_expires_and_says_so(scene):
