@@ -136,7 +136,7 @@ static void say_waiting(struct cli *cli, const char *service, struct text *said)
         char mark[80];
         snprintf(mark, sizeof mark, " %.63s%s ", pick_text(gateway, "instance"),
                  pick_bool(gateway, "live") ? "" : "/silent");
-        if (!pick_bool(gateway, "behind") || strstr(text_get(said), mark) != NULL) {
+        if (!pick_bool(gateway, "awaited") || strstr(text_get(said), mark) != NULL) {
             continue;
         }
         struct text line;

@@ -25,16 +25,18 @@ UPDATE route_state s SET valid_until = $3, rev = next.rev FROM next WHERE s.serv
 -- :name route_notify
 SELECT pg_notify('serin_routes', $1::text)
 
--- Newest routes that are not known to be applied, with who is behind. A route without canary (a rollback, a promotion) is
--- applied when every gateway that could still hold a lease on canary weight has it or has let its lease run out; a route
--- with canary when those heard in the last 60 s have it.
+-- Newest routes that are not known to be applied, with who is behind and waited for (gateway_bound). A route without canary
+-- (a rollback, a promotion) is applied when every gateway that could still hold a lease on canary weight has it or has let
+-- its lease run out; a route with canary when those heard in the last 60 s have it.
 -- :name routes_unapplied
 SELECT s.service, s.epoch, coalesce(r.rollout, ''), r.written_at,
        coalesce(r.canary, r.stable, ''),
        (SELECT count(*) FROM gateways g WHERE g.service = s.service AND g.heard_at > serin_now() - interval '60 s'),
-       (SELECT coalesce(string_agg(g.instance, ' ' ORDER BY g.instance), '') FROM gateways g
+       (SELECT coalesce(string_agg(g.instance, ' ' ORDER BY g.instance), '')
+        FROM gateways g LEFT JOIN route_risk(s.service, s.epoch) k ON k.epoch = coalesce(g.applied_epoch, 0)
         WHERE g.service = s.service AND coalesce(g.applied_epoch, 0) < s.epoch
-          AND g.heard_at > serin_now() - CASE WHEN r.canary IS NULL THEN make_interval(secs => $1) ELSE interval '60 s' END),
+          AND g.heard_at > serin_now() - gateway_bound(r.canary IS NOT NULL, k.holds, k.told_from, k.known_from, g.heard_at,
+                                                       $1)),
        (SELECT coalesce(string_agg(g.instance, ' ' ORDER BY g.instance), '') FROM gateways g
         WHERE g.service = s.service AND coalesce(g.applied_epoch, 0) < s.epoch
           AND g.heard_at > r.written_at - make_interval(secs => $1)

@@ -17,7 +17,7 @@ WITH lapsed AS (
     UPDATE route_state SET valid_until = serin_now()
     WHERE valid_until > serin_now() AND (SELECT incarnation FROM route_rev) <= $1
 )
-UPDATE route_rev SET incarnation = greatest(incarnation, $1) + 1 WHERE incarnation <= $1
+UPDATE route_rev SET incarnation = greatest(incarnation, $1) + 1, incarnation_at = serin_now() WHERE incarnation <= $1
 
 -- :name snapshot_incarnation
 SELECT incarnation FROM route_rev

@@ -79,28 +79,38 @@ FROM route_state s JOIN routes r ON r.service = s.service AND r.epoch = s.epoch
 WHERE ($1::text IS NULL OR s.service > $1::text)
 ORDER BY s.service LIMIT $2::integer
 
--- One that is behind and stays silent counts as having applied the newest route at applied_by: see routes_unapplied. One
--- that only reports (see observations_reported) has no route to apply. $2: lease on canary weight, seconds.
+-- One that is behind and stays silent counts as having applied the newest route at applied_by (gateway_bound); until then it
+-- is awaited. One that only reports (see observations_reported) has no route to apply. $2: lease on canary weight, seconds.
 -- :name view_gateways
-SELECT json_build_object('service', g.service, 'instance', g.instance, 'applied_epoch', g.applied_epoch,
-                         'current_epoch', s.epoch, 'behind', l.behind, 'reports_only', l.reports_only,
-                         'heard_at', serin_text(greatest(g.heard_at, g.reported_at)),
-                         'live', l.live, 'weight_step', g.weight_step,
-                         'problem', CASE WHEN l.live AND l.behind AND r.canary_weight % g.weight_step <> 0
+WITH page AS (
+    SELECT g.service, g.instance, g.applied_epoch, g.heard_at, g.reported_at, g.weight_step, s.epoch, s.applied_at,
+           r.canary IS NOT NULL AS canary, r.canary_weight, g.heard_at <= to_timestamp(0) AS reports_only,
+           g.heard_at > serin_now() - interval '60 s' AS live,
+           g.heard_at > to_timestamp(0) AND coalesce(g.applied_epoch, 0) < coalesce(s.epoch, 0) AS behind
+    FROM gateways g LEFT JOIN route_state s ON s.service = g.service
+         LEFT JOIN routes r ON r.service = s.service AND r.epoch = s.epoch
+    WHERE ($1::text IS NULL OR g.service = $1::text)
+      AND ($3::text IS NULL OR (g.service, g.instance) > (split_part($3, '/', 1), split_part($3, '/', 2)))
+    ORDER BY g.service, g.instance LIMIT $4::integer
+), risk AS (
+    SELECT d.service, k.epoch, k.holds, k.told_from, k.known_from
+    FROM (SELECT DISTINCT p.service, p.epoch FROM page p WHERE p.behind) d, LATERAL route_risk(d.service, d.epoch) k
+)
+SELECT json_build_object('service', p.service, 'instance', p.instance, 'applied_epoch', p.applied_epoch,
+                         'current_epoch', p.epoch, 'behind', p.behind, 'reports_only', p.reports_only,
+                         'heard_at', serin_text(greatest(p.heard_at, p.reported_at)),
+                         'live', p.live, 'weight_step', p.weight_step,
+                         'problem', CASE WHEN p.live AND p.behind AND p.canary_weight % p.weight_step <> 0
                              THEN format('It cannot apply %s: its weights are multiples of %s. It applies %s.',
-                                         weight_text(r.canary_weight), weight_text(g.weight_step),
-                                         weight_text(r.canary_weight - r.canary_weight % g.weight_step)) END,
-                         'applied_by', CASE WHEN l.behind
-                             THEN serin_text(g.heard_at + CASE WHEN r.canary IS NULL THEN make_interval(secs => $2::bigint)
-                                                               ELSE interval '60 s' END) END)::text,
-       g.service || '/' || g.instance
-FROM gateways g LEFT JOIN route_state s ON s.service = g.service
-     LEFT JOIN routes r ON r.service = s.service AND r.epoch = s.epoch,
-LATERAL (SELECT g.heard_at <= to_timestamp(0) AS reports_only, g.heard_at > serin_now() - interval '60 s' AS live,
-                g.heard_at > to_timestamp(0) AND coalesce(g.applied_epoch, 0) < coalesce(s.epoch, 0) AS behind) l
-WHERE ($1::text IS NULL OR g.service = $1::text)
-  AND ($3::text IS NULL OR (g.service, g.instance) > (split_part($3, '/', 1), split_part($3, '/', 2)))
-ORDER BY g.service, g.instance LIMIT $4::integer
+                                         weight_text(p.canary_weight), weight_text(p.weight_step),
+                                         weight_text(p.canary_weight - p.canary_weight % p.weight_step)) END,
+                         'applied_by', serin_text(b.until),
+                         'awaited', coalesce(p.applied_at IS NULL AND b.until > serin_now(), false))::text,
+       p.service || '/' || p.instance
+FROM page p LEFT JOIN risk k ON k.service = p.service AND k.epoch = coalesce(p.applied_epoch, 0),
+LATERAL (SELECT CASE WHEN p.behind THEN p.heard_at + gateway_bound(p.canary, k.holds, k.told_from, k.known_from, p.heard_at,
+                                                                   $2::bigint) END AS until) b
+ORDER BY p.service, p.instance
 
 -- :name view_freeze
 SELECT coalesce((SELECT json_build_object('frozen', true, 'reason', f.reason, 'since', serin_text(f.since), 'by', f.by)

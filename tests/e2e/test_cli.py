@@ -426,6 +426,7 @@ def test_rollback_says_which_gateway_is_silent_and_until_when(run, client, world
     gateway.poll()
     live(client, "silent")
     gateway.poll()
+    gateway.poll()  # it says that it has the canary's weight
     time.sleep(2.5)  # what was heard is written down once a second
     world.database.sql("UPDATE gateways SET heard_at = serin_now() - interval '2 min' WHERE instance = 'gw-asleep'")
     waited = run("rollback", "silent", "--wait", "--timeout", "3s", code=6)
@@ -433,7 +434,7 @@ def test_rollback_says_which_gateway_is_silent_and_until_when(run, client, world
                      r"(12|13) min", waited.stderr), waited.stderr
     assert waited.stderr.count("Waiting for") == 1, "once"
     row = [g for g in client.get("/v1/gateways?service=silent")["items"] if g["instance"] == "gw-asleep"][0]
-    assert row["behind"] and row["applied_by"]
+    assert row["behind"] and row["applied_by"] and row["awaited"]
 
 
 def test_one_that_only_reports_is_no_gateway_to_wait_for(run, client, world):

@@ -265,6 +265,55 @@ def test_law11_applied_only_when_every_gateway_says_so(world):
     gateway.stop()
 
 
+def test_law11_who_stopped_before_the_canary_is_not_waited_for_and_who_read_of_it_once_is(fast):
+    client = fast.client()
+    service(client, "left", policy=SLOW)
+    first_release(client, "left")
+    gone = fast.gateway("left", {}, instance="gw-gone")
+    reader = fast.gateway("left", {}, instance="gw-reader")
+
+    def rows():
+        return {row["instance"]: row for row in client.get("/v1/gateways?service=left")["items"]}
+
+    def has_it(gateway):
+        gateway.poll()  # the port learns of a route a moment after it was written
+        row = rows().get(gateway.instance)
+        return row is not None and row["current_epoch"] is not None and not row["behind"]
+
+    def acknowledge(*gateways):
+        for gateway in gateways:
+            wait_for(f"{gateway.instance} has the route", lambda: has_it(gateway), 20)
+
+    def canary():
+        rollout = client.post("/v1/services/left/rollouts", {"release": "v2", "allow_no_gateway": True})["id"]
+        wait_for("canary serves", lambda: client.get(f"/v1/rollouts/{rollout}")["weight"] > 0)
+
+    def silence():
+        wait_for("all are silent", lambda: not any(row["live"] for row in rows().values()), 60)
+
+    def rolled_back(timeout, code):
+        return serin.cli(fast.daemon, fast.tokens["oncall"], "rollback", "left", "--wait", "--timeout", timeout, check=code)
+
+    acknowledge(gone, reader)
+    silence()
+    canary()
+    reader.poll()
+    assert reader.canary_weight() == 1000 and gone.canary_weight() == 0
+    wait_for("written down", lambda: rows()["gw-reader"]["live"], 20)
+    silence()
+    waited = rolled_back("3s", 6).stderr
+    assert "Waiting for gw-reader: silent" in waited and "gw-gone" not in waited, waited
+    assert {name for name, row in rows().items() if row["behind"]} == {"gw-gone", "gw-reader"}
+    assert {name for name, row in rows().items() if row["awaited"]} == {"gw-reader"}
+    acknowledge(reader)
+    applied = wait_for("applied", lambda: [e for e in client.get("/v1/events?service=left")["items"]
+                                           if e["type"] == "route.applied" and e["data"]["silent"] == "gw-gone"])
+    assert applied, "the silent one is named all the same"
+    silence()
+    canary()
+    assert "Applied by every live gateway" in rolled_back("30s", 0).stdout
+
+
 def test_law12_a_rescued_request_is_bad_for_the_release_that_was_assigned(world):
     client = world.client()
     service(client, "rescue", slos={"error": {"objective": 99}}, policy={"plan": serin.QUICK_PLAN})

@@ -144,6 +144,8 @@ Test(gateway_routes, a_database_that_was_set_back_begins_a_new_incarnation)
     cr_assert_eq(gateway_number(&after, "epoch"), 1);
     cr_assert_eq(gateway_weight(&after, "v1"), 10000);
     cr_assert_eq(database_number(&world.database, "SELECT incarnation FROM route_rev"), 2);
+    cr_expect_eq(database_number(&world.database, "SELECT count(incarnation_at) FROM route_rev"), 1,
+                 "who was not heard since may hold what is not there any more");
 }
 
 Test(gateway_routes, content_by_digest)
