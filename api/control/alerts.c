@@ -1,27 +1,104 @@
 /* Alertmanager's webhook. It repeats what was answered with 5xx and drops what was answered with 4xx: so what
    may go well later is never a 4xx here. */
+#include "base/json.h"
 #include "base/log.h"
+#include "base/meter.h"
 #include "control/call.h"
 #include "control/handlers.h"
 #include "rollout/rollout.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
 
-/* A notification of which nothing concerns us is a mistake in its routing, which Alertmanager should show. */
-static enum status nobody(struct call *call, const struct alert_notification *notification)
+enum { SHOWN = 20 /* alerts without effect in the answer */ };
+
+static uint64_t hash(uint64_t value, const char *text)
 {
-    fault_set(call->fault, STATUS_INVALID, "None of the %zu alerts names a service that Serin has",
-              notification->count);
-    fault_next(
-        call->fault,
-        "Give the alerts a label \"service\" with the name of the service, and route only those here.");
-    return STATUS_INVALID;
+    do /* with the NUL, so that "ab" "c" is not "a" "bc" */
+        value = (value ^ (unsigned char)*text) * 1099511628211u;
+    while (*text++ != '\0');
+    return value;
+}
+
+/* Labels that look misspelt are logged once: Alertmanager repeats them for as long as the alert fires. */
+static void say_once(struct control *control, const struct alert *alert, enum alert_fate fate)
+{
+    char why[ALERT_WHY];
+    if (fate != ALERT_UNKNOWN_SERVICE && fate != ALERT_NO_SERVICE && fate != ALERT_UNKNOWN_RELEASE)
+        return;
+    uint64_t mark = hash(14695981039346656037u, rollout_alert_word(fate));
+    mark = hash(hash(hash(mark, alert->name), alert->service), alert->release);
+    if (atomic_exchange(&control->alert_said[mark % ALERT_SAID], mark) == mark)
+        return;
+    rollout_alert_why(fate, alert, why);
+    log_event(LOG_WARN, "control", "an alert holds nothing: are its labels service and release right?",
+              "alert", alert->name, "service", alert->service[0] != '\0' ? alert->service : NULL, "release",
+              alert->release[0] != '\0' ? alert->release : NULL, "error", why, NULL);
+}
+
+static void put_text(struct text *out, const char *field, const char *text)
+{
+    text_printf(out, "\"%s\":", field);
+    if (text[0] == '\0')
+        text_puts(out, "null");
+    else
+        json_put_string(out, text, strlen(text));
+}
+
+static void put_alert(struct text *out, const struct alert *alert, enum alert_fate fate)
+{
+    char why[ALERT_WHY];
+    rollout_alert_why(fate, alert, why);
+    put_text(out, "alert", alert->name);
+    text_putc(out, ',');
+    put_text(out, "fingerprint", alert->fingerprint);
+    text_putc(out, ',');
+    put_text(out, "service", alert->service);
+    text_putc(out, ',');
+    put_text(out, "release", alert->release);
+    text_putc(out, ',');
+    put_text(out, "why", rollout_alert_word(fate));
+    text_putc(out, ',');
+    put_text(out, "detail", why);
+}
+
+static void put_answer(struct text *out, const struct alert_notification *notification,
+                       const enum alert_fate *fate)
+{
+    int64_t taken = 0, ignored = 0;
+    int shown = 0;
+    for (size_t i = 0; i < notification->count; i++)
+        *(fate[i] < ALERT_IGNORE_LABEL ? &taken : &ignored) += 1;
+    text_printf(
+        out, "{\"taken\":%" PRId64 ",\"ignored\":%" PRId64 ",\"truncated\":%" PRId64 ",\"without_effect\":[",
+        taken, ignored, notification->truncated);
+    for (size_t i = 0; i < notification->count && shown < SHOWN; i++) {
+        if (fate[i] == ALERT_TAKEN)
+            continue;
+        text_puts(out, shown++ > 0 ? ",{" : "{");
+        put_alert(out, &notification->alert[i], fate[i]);
+        text_putc(out, '}');
+    }
+    text_puts(out, "]}");
+}
+
+/* What nobody here has a use for is no failure of the notification: Alertmanager's metric of failures must
+   mean one. It is in the answer, in a metric, and in the log once. */
+static void note(struct control *control, const struct alert_notification *notification,
+                 const enum alert_fate *fate)
+{
+    for (size_t i = 0; i < notification->count; i++) {
+        meter_add(METRIC_ALERTS_TOTAL, 1, rollout_alert_word(fate[i]), NULL);
+        say_once(control, &notification->alert[i], fate[i]);
+    }
+    if (notification->truncated > 0)
+        meter_add(METRIC_ALERTS_TOTAL, (double)notification->truncated, "truncated", NULL);
 }
 
 static enum status take_notification(struct call *call)
 {
     struct alert_notification notification;
-    struct rollout_alerts taken = {0};
     enum status status = alertmanager_read(call->body, &notification, call->fault);
     if (status != STATUS_OK)
         return status;
@@ -29,14 +106,16 @@ static enum status take_notification(struct call *call)
         log_event(LOG_WARN, "control",
                   "Alertmanager left out alerts; those cannot hold anything: set max_alerts to 0", "actor",
                   call->actor, NULL);
-    status = rollout_take_alerts(call->db, notification.alert, notification.count,
-                                 call->control->alert_expires_s, call->actor, &taken, call->fault);
-    if (status == STATUS_OK && notification.count > 0 && taken.taken == 0 && taken.crowded == 0)
-        status = nobody(call, &notification);
-    if (status == STATUS_OK)
-        text_printf(&call->response->body,
-                    "{\"taken\":%" PRId64 ",\"ignored\":%" PRId64 ",\"truncated\":%" PRId64 "}", taken.taken,
-                    taken.ignored + taken.crowded, notification.truncated);
+    enum alert_fate *fate = calloc(notification.count > 0 ? notification.count : 1, sizeof *fate);
+    status = fate == NULL
+                 ? fault_set(call->fault, STATUS_NO_MEMORY, "Out of memory")
+                 : rollout_take_alerts(call->db, notification.alert, notification.count,
+                                       call->control->alert_expires_s, call->actor, fate, call->fault);
+    if (status == STATUS_OK) {
+        put_answer(&call->response->body, &notification, fate);
+        note(call->control, &notification, fate);
+    }
+    free(fate);
     alertmanager_free(&notification);
     return status;
 }

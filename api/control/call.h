@@ -9,9 +9,12 @@
 #include "store/page.h"
 #include "store/services.h"
 
+#include <stdatomic.h>
+
 enum {
     CALL_TIMEOUT_MS = 5000,
     CALL_ATTEMPTS = 3, /* of a transaction that another one is in the way of */
+    ALERT_SAID = 256,
     CALL_DEAD_MAX = 64 /* connections that died while they were idle; each is closed when it is found dead */
 };
 
@@ -21,6 +24,7 @@ struct control {
     int64_t alert_expires_s; /* how long an alert fires without being heard of again */
     bool webhook_private;
     struct auth_cache tokens;
+    atomic_ullong alert_said[ALERT_SAID]; /* hashes of labels that were logged as misspelt */
 };
 
 struct call {

@@ -13,17 +13,63 @@
 
 enum { LAPSED_AT_ONCE = 64, ALERTS_A_TRANSACTION = 50 };
 
-static enum status tell(struct db *db, const struct alert *alert, bool firing, const char *actor,
+const char *rollout_alert_word(enum alert_fate fate)
+{
+    static const char *const words[ALERT_FATE_COUNT] = {
+#define X(id, word) word,
+        ALERT_FATES(X)
+#undef X
+    };
+    return words[fate];
+}
+
+void rollout_alert_why(enum alert_fate fate, const struct alert *alert, char out[ALERT_WHY])
+{
+    const char *service = alert->service, *release = alert->release;
+    out[0] = '\0';
+    switch (fate) {
+    case ALERT_TAKEN:
+    case ALERT_FATE_COUNT:
+        break;
+    case ALERT_UNKNOWN_RELEASE:
+        snprintf(out, ALERT_WHY, "%s has no release %s", service, release);
+        break;
+    case ALERT_OTHER_RELEASE:
+        snprintf(out, ALERT_WHY, "%s takes no part in the rollout of %s", release, service);
+        break;
+    case ALERT_NO_ROLLOUT:
+        snprintf(out, ALERT_WHY, "no rollout of %s is live", service);
+        break;
+    case ALERT_IGNORE_LABEL:
+        snprintf(out, ALERT_WHY, "its label serin is ignore");
+        break;
+    case ALERT_NO_SERVICE:
+        snprintf(out, ALERT_WHY, "it has no label service that can be the name of one");
+        break;
+    case ALERT_UNKNOWN_SERVICE:
+        snprintf(out, ALERT_WHY, "Serin has no service %s", service);
+        break;
+    case ALERT_CROWDED:
+        snprintf(out, ALERT_WHY, "%d other alerts of %s fire", ALERTS_EACH_MAX, service);
+        break;
+    }
+}
+
+static enum status tell(struct db *db, const struct alert *alert, enum alert_fate fate, const char *actor,
                         struct fault *fault)
 {
-    char reason[ALERT_NAME + ALERT_SUMMARY + 40], starts[CLOCK_TEXT_MAX];
-    snprintf(reason, sizeof reason, "The alert %s %s%s%s", alert->name, firing ? "fires" : "is resolved",
+    char reason[ALERT_NAME + ALERT_SUMMARY + ALERT_WHY + 60], starts[CLOCK_TEXT_MAX], why[ALERT_WHY];
+    bool firing = alert->firing;
+    rollout_alert_why(fate, alert, why);
+    snprintf(reason, sizeof reason, "The alert %s %s%s%s%s%s", alert->name, firing ? "fires" : "is resolved",
+             why[0] != '\0' ? ", and holds nothing now, as " : "", why,
              firing && alert->summary[0] != '\0' ? ": " : ".", firing ? alert->summary : "");
     struct note_field fields[] = {
         {"alert", NOTE_TEXT, alert->name, 0},
         {"fingerprint", NOTE_TEXT, alert->fingerprint, 0},
         {"release", NOTE_TEXT, alert->release[0] != '\0' ? alert->release : NULL, 0},
         {"starts_at", NOTE_TEXT, clock_format(alert->starts_at, starts), 0},
+        {"without_effect", NOTE_TEXT, why[0] != '\0' ? rollout_alert_word(fate) : NULL, 0},
         {.name = NULL}};
     struct event event = {.type = firing ? "alert.firing" : "alert.resolved",
                           .service = alert->service,
@@ -33,19 +79,34 @@ static enum status tell(struct db *db, const struct alert *alert, bool firing, c
     return note_append(db, &event, fields, fault);
 }
 
+/* Whether one that fires can hold, by the release that it names. One that names none can, also the next
+   rollout; what is resolved holds nothing, and that needs no saying. */
+static enum status find_aim(struct db *db, const struct alert *alert, enum alert_fate *fate,
+                            struct fault *fault)
+{
+    struct alert_aim aim;
+    *fate = ALERT_TAKEN;
+    if (!alert->firing || alert->release[0] == '\0')
+        return STATUS_OK;
+    enum status status = alerts_aim(db, alert->service, alert->release, &aim, fault);
+    if (status == STATUS_OK && !aim.part)
+        *fate = !aim.exists ? ALERT_UNKNOWN_RELEASE : !aim.rollout ? ALERT_NO_ROLLOUT : ALERT_OTHER_RELEASE;
+    return status;
+}
+
 static enum status take_one(struct db *db, const struct alert *alert, int64_t expires_s, const char *actor,
-                            struct rollout_alerts *out, struct fault *fault)
+                            enum alert_fate *fate, struct fault *fault)
 {
     enum alert_news news;
     enum status status = alerts_store(db, alert, expires_s, &news, fault);
+    if (status == STATUS_OK)
+        status = find_aim(db, alert, fate, fault);
     if (status == STATUS_OK && (news == ALERT_FIRES || news == ALERT_RESOLVED))
-        status = tell(db, alert, news == ALERT_FIRES, actor, fault);
+        status = tell(db, alert, *fate, actor, fault);
     if (status == STATUS_OK && news == ALERT_NO_ROOM) {
         log_event(LOG_WARN, "rollout", "too many alerts fire for this service; one was not stored", "service",
                   alert->service, "alert", alert->name, NULL);
-        out->crowded++;
-    } else if (status == STATUS_OK) {
-        out->taken++;
+        *fate = ALERT_CROWDED;
     }
     return status;
 }
@@ -66,13 +127,15 @@ static enum status next_piece(struct db *db, struct fault *fault)
 /* Service by service and in pieces: a rollback waits for the service's lock, and must not wait for an
    outage's hundreds of alerts (law 2). */
 static enum status take_all(struct db *db, const struct alert **sorted, size_t count, int64_t expires_s,
-                            const char *actor, struct rollout_alerts *out, struct fault *fault)
+                            const char *actor, const struct alert *alerts, enum alert_fate *fate,
+                            struct fault *fault)
 {
     enum status status = STATUS_OK;
     bool exists = false;
     size_t held = 0; /* alerts under the lock of their service */
     for (size_t i = 0; i < count && status == STATUS_OK; i++) {
         const char *service = sorted[i]->service;
+        enum alert_fate *mine = &fate[sorted[i] - alerts];
         bool other = i == 0 || strcmp(service, sorted[i - 1]->service) != 0,
              full = held == ALERTS_A_TRANSACTION;
         if (held > 0 && (other || full)) {
@@ -86,24 +149,27 @@ static enum status take_all(struct db *db, const struct alert **sorted, size_t c
         }
         held += exists;
         if (status == STATUS_OK && exists)
-            status = take_one(db, sorted[i], expires_s, actor, out, fault);
+            status = take_one(db, sorted[i], expires_s, actor, mine, fault);
         else if (status == STATUS_OK)
-            out->ignored++;
+            *mine = service[0] != '\0' ? ALERT_UNKNOWN_SERVICE : ALERT_NO_SERVICE;
     }
     return status;
 }
 
 enum status rollout_take_alerts(struct db *db, const struct alert *alerts, size_t count, int64_t expires_s,
-                                const char *actor, struct rollout_alerts *out, struct fault *fault)
+                                const char *actor, enum alert_fate *fate, struct fault *fault)
 {
     const struct alert **sorted = calloc(count > 0 ? count : 1, sizeof *sorted);
-    *out = (struct rollout_alerts){0};
+    size_t used = 0;
     if (sorted == NULL)
         return fault_set(fault, STATUS_NO_MEMORY, "Out of memory");
-    for (size_t i = 0; i < count; i++)
-        sorted[i] = &alerts[i];
-    qsort(sorted, count, sizeof *sorted, by_service);
-    enum status status = take_all(db, sorted, count, expires_s, actor, out, fault);
+    for (size_t i = 0; i < count; i++) {
+        fate[i] = ALERT_IGNORE_LABEL;
+        if (!alerts[i].ignore)
+            sorted[used++] = &alerts[i];
+    }
+    qsort(sorted, used, sizeof *sorted, by_service);
+    enum status status = take_all(db, sorted, used, expires_s, actor, alerts, fate, fault);
     free(sorted);
     return status;
 }

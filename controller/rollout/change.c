@@ -282,6 +282,21 @@ static void act_on(struct rollout_state *state, const struct rule *rule, const s
         state->row.alerts_acted = state->alert_newest;
 }
 
+/* The same rule as before, by its sentence: which alerts it names may have changed. No event: each of them
+   had its own. */
+static enum status refresh(struct db *db, struct rollout_state *state, const struct rule *rule,
+                           const struct reason_context *context, struct fault *fault)
+{
+    char reason[sizeof state->row.reason];
+    if (strstr(rule->sentence, "{alerts}") == NULL)
+        return STATUS_OK;
+    reason_fill(rule->sentence, context, reason, sizeof reason);
+    if (strcmp(reason, state->row.reason) == 0)
+        return STATUS_OK;
+    memcpy(state->row.reason, reason, sizeof reason);
+    return rollouts_update(db, &state->row, fault);
+}
+
 /* What does not change the phase but the operator wants to know: the row's rule and sentence, when they are
  * others. */
 static enum status note(struct db *db, struct rollout_state *state, const struct snapshot *snapshot,
@@ -293,7 +308,7 @@ static enum status note(struct db *db, struct rollout_state *state, const struct
     if (rule->sentence[0] == '\0' || change->verb != VERB_TICK)
         return STATUS_OK;
     if (same && (rule->effects & EFFECT_ALARM) == 0)
-        return STATUS_OK;
+        return refresh(db, state, rule, context, fault);
     snprintf(state->row.rule, sizeof state->row.rule, "%s", rule->id);
     reason_fill(rule->sentence, context, state->row.reason, sizeof state->row.reason);
     act_on(state, rule, snapshot);

@@ -55,18 +55,32 @@ enum status rollout_unfreeze(struct db *db, const char *actor, struct fault *fau
 enum status rollout_lift_quarantine(struct db *db, const char *service, const char *release,
                                     const char *reason, const char *actor, struct fault *fault) MUST_CHECK;
 
-/* What became of a notification: alerts that concern a service here, those of services that are not here, and
-   those for which too many of their service fire. */
-struct rollout_alerts {
-    int64_t taken, ignored, crowded;
+/* X(id, word): what becomes of an alert. Those before IGNORE_LABEL are taken. */
+#define ALERT_FATES(X)                                                                                       \
+    X(TAKEN, "taken")                     /* and may hold, if it fires */                                    \
+    X(UNKNOWN_RELEASE, "unknown_release") /* its service has no such release: it holds nothing */            \
+    X(OTHER_RELEASE, "other_release")     /* that takes no part in the live rollout */                       \
+    X(NO_ROLLOUT, "no_rollout")           /* none is live that could be held */                              \
+    X(IGNORE_LABEL, "ignore_label")                                                                          \
+    X(NO_SERVICE, "no_service")           /* its labels name none */                                         \
+    X(UNKNOWN_SERVICE, "unknown_service") /* Serin does not have it */                                       \
+    X(CROWDED, "no_room")                 /* too many of its service fire */
+enum alert_fate {
+#define X(id, word) ALERT_##id,
+    ALERT_FATES(X)
+#undef X
+        ALERT_FATE_COUNT
 };
+const char *rollout_alert_word(enum alert_fate fate);
+/* Why an alert of this fate holds nothing, as the end of a sentence; "" for one that may. */
+enum { ALERT_WHY = 200 };
+void rollout_alert_why(enum alert_fate fate, const struct alert *alert, char out[ALERT_WHY]);
 /* Takes in `alerts`, with an event for each that begins to fire or is resolved. One that fires and is not
-   heard of for `expires_s` counts as over. In the open transaction and further ones: when it returns, the
-   last of them is open, and what was taken before is kept also on failure. Taking the same again changes
-   nothing. */
+   heard of for `expires_s` counts as over. `fate`: the caller's, `count` of them, in the order of `alerts`.
+   In the open transaction and further ones: when it returns, the last of them is open, and what was taken
+   before is kept also on failure. Taking the same again changes nothing. */
 enum status rollout_take_alerts(struct db *db, const struct alert *alerts, size_t count, int64_t expires_s,
-                                const char *actor, struct rollout_alerts *out,
-                                struct fault *fault) MUST_CHECK;
+                                const char *actor, enum alert_fate *fate, struct fault *fault) MUST_CHECK;
 /* Says of alerts that have expired that they have. In transactions of its own. */
 enum status rollout_lapse_alerts(struct db *db, struct fault *fault) MUST_CHECK;
 

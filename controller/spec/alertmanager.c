@@ -119,6 +119,7 @@ static void read_alert(struct reader *reader, struct json_object *value, struct 
     read_time(reader, value, "endsAt", false, &out->ends_at);
     copy(out->name, sizeof out->name, name[0] != '\0' ? name : "(an alert without a name)");
     copy(out->summary, sizeof out->summary, summary[0] != '\0' ? summary : description);
+    out->ignore = strcmp(text_of(reader, labels, "labels/", "serin"), "ignore") == 0;
     copy_name(out->service, text_of(reader, labels, "labels/", "service"));
     copy_name(out->release, text_of(reader, labels, "labels/", "release"));
 }

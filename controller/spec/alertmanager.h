@@ -19,6 +19,7 @@ struct alert {
     char release[NAME_MAX_LENGTH + 1];   /* label release; "" = none, or none that can be a release */
     char summary[ALERT_SUMMARY];         /* annotation summary, else description; cut */
     bool firing;                         /* else resolved */
+    bool ignore;                         /* label serin is "ignore": it is not for Serin */
     struct wall_time starts_at, ends_at; /* ends_at 0 = not said */
 };
 

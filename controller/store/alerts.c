@@ -91,6 +91,20 @@ enum status alerts_store(struct db *db, const struct alert *alert, int64_t expir
     return resolve(db, alert, fault);
 }
 
+enum status alerts_aim(struct db *db, const char *service, const char *release, struct alert_aim *out,
+                       struct fault *fault)
+{
+    struct db_params params = {.count = 0};
+    struct db_rows *rows = NULL;
+    db_text(&params, service);
+    db_text(&params, release);
+    enum status status = db_run(db, &sql_alert_aim, &params, &rows, fault);
+    if (status == STATUS_OK)
+        *out = (struct alert_aim){db_get_bool(rows, 0, 0), db_get_bool(rows, 0, 1), db_get_bool(rows, 0, 2)};
+    db_rows_free(rows);
+    return status;
+}
+
 enum status alerts_firing(struct db *db, const char *service, struct firing_alert *out, int max, int *read,
                           int64_t *count, struct fault *fault)
 {

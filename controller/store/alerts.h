@@ -22,6 +22,15 @@ enum alert_news {
 enum status alerts_store(struct db *db, const struct alert *alert, int64_t expires_s, enum alert_news *news,
                          struct fault *fault) MUST_CHECK;
 
+/* What the release that an alert names has to do with the service's rollout. */
+struct alert_aim {
+    bool exists;  /* the service has such a release */
+    bool rollout; /* some rollout of the service is live */
+    bool part;    /* and the release is its canary or its stable */
+};
+enum status alerts_aim(struct db *db, const char *service, const char *release, struct alert_aim *out,
+                       struct fault *fault) MUST_CHECK;
+
 /* An alert that fires. */
 struct firing_alert {
     char name[ALERT_NAME], release[NAME_MAX_LENGTH + 1], fingerprint[ALERT_FINGERPRINT];

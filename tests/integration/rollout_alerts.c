@@ -46,16 +46,31 @@ static struct alert alert_of(const char *fingerprint, const char *release, bool 
     return alert;
 }
 
-static struct rollout_alerts take(const struct alert *alerts, size_t count)
+struct taken {
+    int taken, ignored, crowded;
+};
+
+static enum alert_fate fate[ALERTS_EACH_MAX + 1];
+
+static struct taken count_fates(size_t count)
 {
-    struct rollout_alerts taken;
+    struct taken taken = {0};
+    for (size_t i = 0; i < count; i++)
+        *(fate[i] < ALERT_IGNORE_LABEL ? &taken.taken
+          : fate[i] == ALERT_CROWDED   ? &taken.crowded
+                                       : &taken.ignored) += 1;
+    return taken;
+}
+
+static struct taken take(const struct alert *alerts, size_t count)
+{
     struct fault fault = {.detail = ""};
     db_deadline(world.db, clock_mono_after_ms(clock_mono(), 10000));
     cr_assert_eq(db_begin(world.db, &fault), STATUS_OK);
-    cr_assert_eq(rollout_take_alerts(world.db, alerts, count, 600, "alertmanager", &taken, &fault), STATUS_OK,
+    cr_assert_eq(rollout_take_alerts(world.db, alerts, count, 600, "alertmanager", fate, &fault), STATUS_OK,
                  "%s", fault.detail);
     cr_assert_eq(db_commit(world.db, &fault), STATUS_OK);
-    return taken;
+    return count_fates(count);
 }
 
 static void send(const char *fingerprint, const char *release, bool firing)
@@ -142,10 +157,45 @@ Test(rollout_alerts, another_release_and_another_service_do_not_matter, .fini = 
     struct alert alerts[] = {alert_of("d1", "v3", true), alert_of("d2", "", true), alert_of("d3", "", true)};
     snprintf(alerts[1].service, sizeof alerts[1].service, "nobody");
     alerts[2].service[0] = '\0';
-    struct rollout_alerts taken = take(alerts, 3);
-    cr_expect(taken.taken == 1 && taken.ignored == 2, "%lld %lld", (long long)taken.taken,
-              (long long)taken.ignored);
+    struct taken taken = take(alerts, 3);
+    cr_expect(taken.taken == 1 && taken.ignored == 2, "%d %d", taken.taken, taken.ignored);
+    cr_expect(fate[0] == ALERT_OTHER_RELEASE && fate[1] == ALERT_UNKNOWN_SERVICE &&
+              fate[2] == ALERT_NO_SERVICE);
     cr_expect_str_eq(turn(3), "step.dwell");
+}
+
+Test(rollout_alerts, what_is_labelled_to_be_ignored_is_not_taken, .fini = close_world)
+{
+    open_with("rollback");
+    struct alert alert = alert_of("d4", "v2", true);
+    alert.ignore = true;
+    cr_expect_eq(take(&alert, 1).ignored, 1);
+    cr_expect_eq(fate[0], ALERT_IGNORE_LABEL);
+    cr_expect_str_eq(turn(3), "step.dwell");
+    cr_expect_str_eq(world_text(&world, "SELECT count(*) FROM alerts"), "0");
+}
+
+Test(rollout_alerts, the_reason_of_a_hold_names_what_fires_now, .fini = close_world)
+{
+    open_with("hold");
+    send("aa", "", true);
+    send("bb", "v1", true);
+    cr_expect_str_eq(turn(3), "hold.alert");
+    cr_expect_str_eq(world_text(&world, "SELECT reason FROM rollouts WHERE id = '%s'", id),
+                     "Holding: the alert Alert-bb, Alert-aa fires about chat.");
+    send("bb", "v1", false);
+    cr_expect_str_eq(turn(4), "hold.alert");
+    cr_expect_str_eq(world_text(&world, "SELECT reason FROM rollouts WHERE id = '%s'", id),
+                     "Holding: the alert Alert-aa fires about chat.");
+    send("cc", "", true);
+    turn(5);
+    cr_expect_str_eq(world_text(&world, "SELECT reason FROM rollouts WHERE id = '%s'", id),
+                     "Holding: the alert Alert-cc, Alert-aa fires about chat.");
+    const char *version = "SELECT row_version FROM rollouts WHERE id = '%s'";
+    int before = atoi(world_text(&world, version, id));
+    turn(6);
+    cr_expect_eq(atoi(world_text(&world, version, id)), before, "what says the same writes nothing");
+    cr_expect_eq(events("hold.alert"), 1, "it held all the time");
 }
 
 Test(rollout_alerts, a_pause_is_given_once_for_each_firing, .fini = close_world)
@@ -222,7 +272,7 @@ Test(rollout_alerts, rows_of_a_service_are_bounded, .fini = close_world)
         snprintf(fingerprint, sizeof fingerprint, "%x", i + 1);
         many[i] = alert_of(fingerprint, "", true);
     }
-    struct rollout_alerts taken = take(many, ALERTS_EACH_MAX + 1);
+    struct taken taken = take(many, ALERTS_EACH_MAX + 1);
     cr_expect(taken.taken == ALERTS_EACH_MAX && taken.crowded == 1 && taken.ignored == 0);
     cr_expect_str_eq(turn(3), "hold.alert");
     cr_expect_not_null(
@@ -256,7 +306,6 @@ Test(rollout_alerts, law2_many_alerts_are_taken_in_pieces, .fini = close_world)
 {
     enum { MANY = 120 };
     struct alert *many = calloc(MANY, sizeof *many);
-    struct rollout_alerts taken;
     struct fault fault = {.detail = ""};
     char fingerprint[20];
     open_with("hold");
@@ -265,10 +314,10 @@ Test(rollout_alerts, law2_many_alerts_are_taken_in_pieces, .fini = close_world)
         many[i] = alert_of(fingerprint, "", true);
     }
     cr_assert_eq(db_begin(world.db, &fault), STATUS_OK);
-    cr_assert_eq(rollout_take_alerts(world.db, many, MANY, 600, "alertmanager", &taken, &fault), STATUS_OK);
+    cr_assert_eq(rollout_take_alerts(world.db, many, MANY, 600, "alertmanager", fate, &fault), STATUS_OK);
     db_rollback(world.db);
     cr_expect_str_eq(world_text(&world, "SELECT count(*) FROM alerts"), "100", "all but the last piece");
-    cr_expect_eq(taken.taken, MANY);
+    cr_expect_eq(count_fates(MANY).taken, MANY);
     take(many, MANY);
     cr_expect_str_eq(world_text(&world, "SELECT count(*) FROM alerts"), "120");
     cr_expect_str_eq(world_text(&world, "SELECT count(*) FROM events WHERE type = 'alert.firing'"), "120",

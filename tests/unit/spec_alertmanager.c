@@ -61,6 +61,14 @@ Test(spec_alertmanager, what_is_used_is_read)
     cr_expect_eq(two->ends_at.us - one->starts_at.us, INT64_C(3599876544));
 }
 
+Test(spec_alertmanager, the_label_serin_is_read)
+{
+    cr_assert_eq(read_text(NOTIFICATION(ALERT("firing", "\"serin\":\"ignore\"", "") "," ALERT(
+                     "firing", "\"serin\":\"Ignore\"", "") "," ALERT("firing", "", ""))),
+                 STATUS_OK, "%s", fault.detail);
+    cr_expect(notification.alert[0].ignore && !notification.alert[1].ignore && !notification.alert[2].ignore);
+}
+
 Test(spec_alertmanager, what_is_wrong_is_named)
 {
     static const struct {
