@@ -44,11 +44,61 @@ static enum status check_time(struct counting *counting, const struct otlp_point
     return STATUS_OK;
 }
 
+/* How a metric of the wrong kind is called. */
+static const char *kind_of(const struct otlp_point *point)
+{
+    switch (point->kind) {
+    case OTLP_SUM:
+        return point->monotonic ? "a monotonic sum" : "a sum that is not monotonic";
+    case OTLP_HISTOGRAM:
+        return "a histogram";
+    case OTLP_EXPONENTIAL:
+        return "an exponential histogram";
+    case OTLP_GAUGE:
+        return "a gauge";
+    case OTLP_SUMMARY:
+        break;
+    }
+    return "a summary";
+}
+
+static enum status check_kind(struct counting *counting, bool counter, const struct otlp_point *point)
+{
+    if (counter && (point->kind != OTLP_SUM || !point->monotonic))
+        return otlp_reject(counting->out,
+                           "%s is %s, but SERIN_OTLP_COUNTERS names it as a counter; a monotonic sum is "
+                           "expected: make it by createCounter()",
+                           point->metric, kind_of(point));
+    if (!counter && point->kind == OTLP_EXPONENTIAL)
+        return otlp_reject(
+            counting->out,
+            "%s is an exponential histogram, whose buckets end at no threshold; export explicit "
+            "buckets (OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION="
+            "explicit_bucket_histogram)",
+            point->metric);
+    if (!counter && point->kind != OTLP_HISTOGRAM)
+        return otlp_reject(counting->out, "%s is %s; a histogram is expected", point->metric, kind_of(point));
+    return STATUS_OK;
+}
+
+/* Without a unit it is taken for what the conventions prescribe for the name. A counter counts whatever
+   its unit says: whoever named it in the setting knows. */
+static enum status check_unit(struct counting *counting, enum genai_role role, const struct otlp_point *point)
+{
+    bool time = role == GENAI_DURATION || role == GENAI_FIRST_TOKEN;
+    bool tokens = role == GENAI_TOKENS || role == GENAI_INPUT_TOKENS || role == GENAI_OUTPUT_TOKENS;
+    if (time && point->unit != OTLP_NO_UNIT && point->unit != OTLP_SECONDS &&
+        point->unit != OTLP_MILLISECONDS)
+        return otlp_reject(counting->out, "%s: its unit is \"%s\"; s or ms is expected", point->metric,
+                           point->unit_text);
+    if (tokens && point->unit != OTLP_NO_UNIT && point->unit != OTLP_ONES)
+        return otlp_reject(counting->out, "%s: its unit is \"%s\"; {token} is expected", point->metric,
+                           point->unit_text);
+    return STATUS_OK;
+}
+
 static enum status check_counter(struct counting *counting, const struct otlp_point *point)
 {
-    if (point->kind != OTLP_SUM || !point->monotonic)
-        return otlp_reject(counting->out, "%s is no counter, but it was named as one in SERIN_OTLP_COUNTERS",
-                           point->metric);
     if (!(point->value >= 0 && point->value <= count_max && point->value == floor(point->value)))
         return otlp_reject(counting->out, "%s: a value is no count", point->metric);
     return STATUS_OK;
@@ -81,15 +131,6 @@ static enum status check_buckets(struct counting *counting, const struct otlp_po
 
 static enum status check_histogram(struct counting *counting, const struct otlp_point *point)
 {
-    if (point->kind == OTLP_EXPONENTIAL)
-        return otlp_reject(
-            counting->out,
-            "%s is an exponential histogram, whose buckets end at no threshold; export explicit "
-            "buckets (OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION="
-            "explicit_bucket_histogram)",
-            point->metric);
-    if (point->kind != OTLP_HISTOGRAM)
-        return otlp_reject(counting->out, "%s is no histogram", point->metric);
     if (point->count > (uint64_t)count_max)
         return otlp_reject(counting->out, "%s: a count is larger than 2^53", point->metric);
     return check_buckets(counting, point);
@@ -100,7 +141,7 @@ static enum status check_histogram(struct counting *counting, const struct otlp_
 
 static double in_ms(const struct otlp_point *point, double bound)
 {
-    return point->milliseconds ? bound : bound * 1000;
+    return point->unit == OTLP_MILLISECONDS ? bound : bound * 1000;
 }
 
 /* How many are over the threshold; -1 if it is no bound, which is said. */
@@ -279,7 +320,11 @@ static enum status check_point(struct counting *counting, enum genai_role role,
 {
     bool counter = role == GENAI_REQUESTS || role == GENAI_BAD_REQUESTS;
     int64_t before = counting->out->rejected;
-    enum status status = check_time(counting, point, age_ms);
+    enum status status = check_kind(counting, counter, point);
+    if (status == STATUS_OK && counting->out->rejected == before)
+        status = check_unit(counting, role, point);
+    if (status == STATUS_OK && counting->out->rejected == before)
+        status = check_time(counting, point, age_ms);
     if (status == STATUS_OK && counting->out->rejected == before)
         status = counter ? check_counter(counting, point) : check_histogram(counting, point);
     return status;

@@ -42,9 +42,11 @@ enum status otlp_read_spans(bool protobuf, const char *body, size_t length, cons
 
 /* --- points of metrics */
 
-enum { OTLP_METRIC_NAME = 128, OTLP_BOUNDS_MAX = 64 };
+enum { OTLP_METRIC_NAME = 128, OTLP_UNIT_TEXT = 24, OTLP_BOUNDS_MAX = 64 };
 
-enum otlp_metric_kind { OTLP_SUM, OTLP_HISTOGRAM, OTLP_EXPONENTIAL };
+enum otlp_metric_kind { OTLP_SUM, OTLP_HISTOGRAM, OTLP_EXPONENTIAL, OTLP_GAUGE, OTLP_SUMMARY };
+/* Those that a metric of requests may have; ONES count things: 1, {token}, tokens. */
+enum otlp_unit { OTLP_NO_UNIT, OTLP_SECONDS, OTLP_MILLISECONDS, OTLP_ONES, OTLP_OTHER_UNIT };
 enum otlp_temporality { OTLP_UNSPECIFIED, OTLP_DELTA, OTLP_CUMULATIVE };
 
 struct otlp_point {
@@ -52,9 +54,9 @@ struct otlp_point {
     enum otlp_metric_kind kind;
     enum otlp_temporality temporality;
     bool monotonic; /* of a sum */
-    bool seconds;   /* its unit is s; else ms, or another */
-    bool milliseconds;
-    bool recorded; /* false: the sender says that there is no value */
+    enum otlp_unit unit;
+    const char *unit_text; /* lent; its beginning, printable */
+    bool recorded;         /* false: the sender says that there is no value */
     uint64_t start_ns, time_ns;
     uint64_t count; /* of a histogram */
     double value;   /* of a sum: its value; of a histogram: the sum, NAN = not given */
@@ -72,7 +74,7 @@ typedef bool (*otlp_want_metric)(void *context, const char *name);
 typedef enum status (*otlp_take_point)(void *context, const struct otlp_origin *origin,
                                        const struct otlp_point *point);
 
-/* As otlp_read_spans, for the points of metrics that are wanted. Gauges and summaries are passed over. */
+/* As otlp_read_spans, for the points of metrics that are wanted. */
 enum status otlp_read_points(bool protobuf, const char *body, size_t length, const struct genai_names *names,
                              otlp_want_metric want, otlp_take_point take, void *context,
                              struct fault *fault) MUST_CHECK;

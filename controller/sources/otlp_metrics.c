@@ -17,7 +17,7 @@ enum {
     POINT_FLAGS,
     POINT_ATTRIBUTES
 };
-/* Of the three kinds of points; what a kind does not have has number 0, which no field has. */
+/* Of all kinds of points; what a kind does not have has number 0, which no field has. */
 #define NUMBER_POINT(start, time, number, integer, count, sum, buckets, bounds, flags, attributes)           \
     {                                                                                                        \
         {"startTimeUnixNano", start, OTLP_FIXED, false, false},                                              \
@@ -32,18 +32,29 @@ enum {
 static const struct otlp_field number_fields[] = NUMBER_POINT(2, 3, 4, 6, 0, 0, 0, 0, 8, 7);
 static const struct otlp_field histogram_fields[] = NUMBER_POINT(2, 3, 0, 0, 4, 5, 6, 7, 10, 9);
 static const struct otlp_field exponential_fields[] = NUMBER_POINT(2, 3, 0, 0, 4, 5, 0, 0, 10, 1);
+static const struct otlp_field summary_fields[] = NUMBER_POINT(2, 3, 0, 0, 4, 5, 0, 0, 8, 7);
 
 enum { DATA_TEMPORALITY, DATA_MONOTONIC, DATA_POINTS };
 static const struct otlp_field data_fields[] = {{"aggregationTemporality", 2, OTLP_ENUM, false, false},
                                                 {"isMonotonic", 3, OTLP_BOOL, false, false},
                                                 {"dataPoints", 1, OTLP_MESSAGE, true, true},
                                                 {NULL, 0, OTLP_OTHER, false, false}};
-enum { METRIC_NAME, METRIC_UNIT, METRIC_SUM, METRIC_HISTOGRAM, METRIC_EXPONENTIAL };
+enum {
+    METRIC_NAME,
+    METRIC_UNIT,
+    METRIC_SUM,
+    METRIC_HISTOGRAM,
+    METRIC_EXPONENTIAL,
+    METRIC_GAUGE,
+    METRIC_SUMMARY
+};
 static const struct otlp_field metric_fields[] = {{"name", 1, OTLP_TEXT, false, false},
                                                   {"unit", 3, OTLP_TEXT, false, false},
                                                   {"sum", 7, OTLP_MESSAGE, false, true},
                                                   {"histogram", 9, OTLP_MESSAGE, false, true},
                                                   {"exponentialHistogram", 10, OTLP_MESSAGE, false, true},
+                                                  {"gauge", 5, OTLP_MESSAGE, false, true},
+                                                  {"summary", 11, OTLP_MESSAGE, false, true},
                                                   {NULL, 0, OTLP_OTHER, false, false}};
 enum { SCOPE_SCOPE };
 static const struct otlp_field scope_metrics_fields[] = {{"scope", 1, OTLP_MESSAGE, false, false},
@@ -63,7 +74,7 @@ struct reading {
     otlp_take_point take;
     void *context;
     struct otlp_origin resource, scope; /* the scope's: the resource's, and its own name */
-    char metric[OTLP_METRIC_NAME];
+    char metric[OTLP_METRIC_NAME], unit[OTLP_UNIT_TEXT];
     bool wanted;
     struct otlp_point point;
 };
@@ -134,7 +145,9 @@ static enum status take_data_field(void *context, const struct otlp_value *value
 {
     static const struct otlp_field *const fields[] = {[OTLP_SUM] = number_fields,
                                                       [OTLP_HISTOGRAM] = histogram_fields,
-                                                      [OTLP_EXPONENTIAL] = exponential_fields};
+                                                      [OTLP_EXPONENTIAL] = exponential_fields,
+                                                      [OTLP_GAUGE] = number_fields,
+                                                      [OTLP_SUMMARY] = summary_fields};
     struct reading *reading = context;
     struct otlp_point *point = &reading->point;
     if (value->field == DATA_TEMPORALITY)
@@ -161,22 +174,53 @@ static enum status take_name(struct reading *reading, const struct otlp_value *v
     return STATUS_OK;
 }
 
+/* Of the units of UCUM: what stands in braces counts for nothing. The words are those of Micrometer and
+   OpenLLMetry. */
+static enum otlp_unit unit_of(const char *unit)
+{
+    static const struct {
+        const char *text;
+        enum otlp_unit unit;
+    } known[] = {{"", OTLP_NO_UNIT},
+                 {"s", OTLP_SECONDS},
+                 {"seconds", OTLP_SECONDS},
+                 {"ms", OTLP_MILLISECONDS},
+                 {"milliseconds", OTLP_MILLISECONDS},
+                 {"1", OTLP_ONES},
+                 {"token", OTLP_ONES},
+                 {"tokens", OTLP_ONES}};
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        if (strcmp(known[i].text, unit) == 0)
+            return known[i].unit;
+    }
+    return unit[0] == '{' && strchr(unit, '}') == unit + strlen(unit) - 1 ? OTLP_ONES : OTLP_OTHER_UNIT;
+}
+
+static void take_unit(struct reading *reading, const struct otlp_value *value)
+{
+    size_t length = value->length < sizeof reading->unit ? value->length : sizeof reading->unit - 1;
+    for (size_t i = 0; i < length; i++)
+        reading->unit[i] = value->text[i] > ' ' && value->text[i] <= '~' ? value->text[i] : '?';
+    reading->unit[length] = '\0';
+    reading->point.unit = unit_of(reading->unit);
+}
+
 static enum status take_metric_field(void *context, const struct otlp_value *value)
 {
+    static const enum otlp_metric_kind kinds[] = {[METRIC_SUM] = OTLP_SUM,
+                                                  [METRIC_HISTOGRAM] = OTLP_HISTOGRAM,
+                                                  [METRIC_EXPONENTIAL] = OTLP_EXPONENTIAL,
+                                                  [METRIC_GAUGE] = OTLP_GAUGE,
+                                                  [METRIC_SUMMARY] = OTLP_SUMMARY};
     struct reading *reading = context;
     struct otlp_point *point = &reading->point;
     if (value->field == METRIC_NAME)
         return take_name(reading, value);
-    if (value->field == METRIC_UNIT) {
-        point->seconds = value->length == 1 && value->text[0] == 's';
-        point->milliseconds = value->length == 2 && memcmp(value->text, "ms", 2) == 0;
+    if (value->field == METRIC_UNIT)
+        take_unit(reading, value);
+    if (value->field == METRIC_UNIT || !reading->wanted)
         return STATUS_OK;
-    }
-    if (!reading->wanted)
-        return STATUS_OK;
-    point->kind = value->field == METRIC_SUM         ? OTLP_SUM
-                  : value->field == METRIC_HISTOGRAM ? OTLP_HISTOGRAM
-                                                     : OTLP_EXPONENTIAL;
+    point->kind = kinds[value->field];
     point->temporality = OTLP_UNSPECIFIED;
     point->monotonic = false;
     return otlp_read_message(&reading->body, &value->node, data_fields, take_data_field, reading);
@@ -187,9 +231,9 @@ static enum status take_scope_field(void *context, const struct otlp_value *valu
     struct reading *reading = context;
     if (value->field == SCOPE_SCOPE)
         return otlp_take_scope(&reading->body, &value->node, &reading->scope);
-    reading->metric[0] = '\0';
+    reading->metric[0] = reading->unit[0] = '\0';
     reading->wanted = false;
-    reading->point = (struct otlp_point){.metric = reading->metric};
+    reading->point = (struct otlp_point){.metric = reading->metric, .unit_text = reading->unit};
     return otlp_read_message(&reading->body, &value->node, metric_fields, take_metric_field, reading);
 }
 

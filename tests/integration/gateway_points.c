@@ -82,12 +82,14 @@ static void begin(const char *release, const char *process)
         release, process);
 }
 
+static const char *unit = "s";
+
 static void metric(const char *name, const char *kind, int temporality)
 {
     comma();
-    put("{\"name\":\"%s\",\"unit\":\"s\",\"%s\":{\"aggregationTemporality\":%d,\"isMonotonic\":true,"
+    put("{\"name\":\"%s\",\"unit\":\"%s\",\"%s\":{\"aggregationTemporality\":%d,\"isMonotonic\":true,"
         "\"dataPoints\":[",
-        name, kind, temporality);
+        name, unit, kind, temporality);
 }
 
 /* Of the time from `from_ms` ago until `ago_ms` ago. */
@@ -164,6 +166,7 @@ Test(gateway_points, a_delta_counts_against_the_thresholds)
     metric("gen_ai.server.time_to_first_token", "histogram", DELTA);
     durations(10000, 1000, (int[5]){6, 3, 2, 0, 0}, "");
     metric_ends();
+    unit = "{token}";
     metric("gen_ai.client.token.usage", "histogram", DELTA);
     durations(10000, 1000, (int[5]){4, 0, 0, 0, 0}, TEXT("gen_ai.token.type", "output"));
     metric_ends();
@@ -313,7 +316,9 @@ Test(gateway_points, points_that_are_no_counts_are_refused_and_the_others_count)
         const char *kind, *fields, *reason;
     } bad[] = {
         {"exponentialHistogram", "\"count\":1,\"scale\":1", "exponential histogram"},
-        {"sum", "\"asInt\":1", "is no histogram"},
+        {"sum", "\"asInt\":1", "is a monotonic sum; a histogram is expected"},
+        {"gauge", "\"asInt\":1", "is a gauge; a histogram is expected"},
+        {"summary", "\"count\":1", "is a summary; a histogram is expected"},
         {"histogram", "\"count\":2,\"bucketCounts\":[1,1],\"explicitBounds\":[1,2]", "do not go with"},
         {"histogram", "\"count\":2,\"bucketCounts\":[1,1,1],\"explicitBounds\":[1,2]", "more than its count"},
         {"histogram", "\"count\":5,\"bucketCounts\":[1,1,1],\"explicitBounds\":[1,2]", "less than its count"},
@@ -335,7 +340,7 @@ Test(gateway_points, points_that_are_no_counts_are_refused_and_the_others_count)
         metric_ends();
         partly(bad[i].reason);
     }
-    expect("outcomes", 8);
+    expect("outcomes", 10);
     begin("v1", "p");
     metric("gen_ai.client.operation.duration", "histogram", 0);
     durations(10000, 1000, (int[5]){1, 0, 0, 0, 0}, "");
@@ -356,7 +361,7 @@ Test(gateway_points, points_that_are_no_counts_are_refused_and_the_others_count)
     durations(9000, 5000, (int[5]){1, 0, 0, 0, 0}, "");
     metric_ends();
     partly("service chat has no release v9");
-    expect("outcomes", 8);
+    expect("outcomes", 10);
     begin("v1", "p");
     metric("gen_ai.client.operation.duration", "histogram", DELTA);
     point_begins(9000, 1000);
@@ -399,8 +404,79 @@ Test(gateway_points, counters_that_were_named)
     metric("llm.requests", "gauge", DELTA);
     counter(10000, 900, "3");
     metric_ends();
-    counted(); /* a gauge is no counter, and none of ours */
+    metric("llm.others", "gauge", DELTA);
+    counter(10000, 900, "3");
+    metric_ends();
+    partly(
+        "llm.requests is a gauge, but SERIN_OTLP_COUNTERS names it as a counter; a monotonic sum is "
+        "expected");
     expect("outcomes", 40);
+}
+
+static void send_in(const char *name, const char *its_unit)
+{
+    unit = its_unit;
+    begin("v1", "p");
+    metric(name, "histogram", DELTA);
+    durations(10000, 1000, (int[5]){1, 0, 0, 0, 1}, TEXT("gen_ai.token.type", "input"));
+    metric_ends();
+}
+
+/* Seconds and milliseconds are told apart, and nothing else is taken for either. */
+Test(gateway_points, a_unit_that_is_not_known_is_refused)
+{
+    static const char duration[] = "gen_ai.client.operation.duration", usage[] = "gen_ai.client.token.usage";
+    static const char *const times[] = {"min", "us", "S", "1", "{s}", "sec\\u0000x", "s s"};
+    static const char *const amounts[] = {"k{token}", "s", "By", "{a}{b}", "{"};
+    char expected[128];
+    without_counters();
+    for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
+        send_in(duration, times[i]);
+        partly("; s or ms is expected");
+        send_in("gen_ai.server.time_to_first_token", times[i]);
+        partly("; s or ms is expected");
+    }
+    for (size_t i = 0; i < sizeof amounts / sizeof amounts[0]; i++) {
+        send_in(usage, amounts[i]);
+        snprintf(expected, sizeof expected, "%s: its unit is \\\"%s\\\"; {token} is expected", usage,
+                 amounts[i]);
+        partly(expected);
+    }
+    send_in(duration, "\\ttoo\\u00e9 long for any unit that there is");
+    partly("its unit is \\\"?too???long?for?any?uni\\\"; s or ms");
+    expect("outcomes", 0);
+    expect("sums[1]", 0);
+    expect("sums[3]", 0);
+    static const struct {
+        const char *unit;
+        int sum_ms;
+    } known[] = {{"s", 2000}, {"", 2000}, {"seconds", 2000}, {"ms", 2}, {"milliseconds", 2}};
+    int sum_ms = 0;
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        send_in(duration, known[i].unit);
+        struct reply reply = post();
+        gateway_expect(&reply, 200);
+        sum_ms += known[i].sum_ms;
+        expect("sums[1]", sum_ms);
+    }
+    static const char *const ones[] = {"{token}", "", "1", "token", "tokens", "{}"};
+    for (size_t i = 0; i < sizeof ones / sizeof ones[0]; i++) {
+        send_in(usage, ones[i]);
+        counted();
+        expect("sums[3]", 2 * ((long long)i + 1));
+    }
+    expect("outcomes", 10);
+}
+
+Test(gateway_points, a_counter_counts_whatever_its_unit)
+{
+    unit = "requests/fortnight";
+    begin("v1", "p");
+    metric("llm.requests", "sum", DELTA);
+    counter(10000, 1000, "3");
+    metric_ends();
+    counted();
+    expect("outcomes", 3);
 }
 
 Test(gateway_points, more_bad_than_requests_are_at_least_so_many_requests)

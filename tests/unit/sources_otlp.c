@@ -347,7 +347,7 @@ struct points {
     size_t count;
     struct otlp_point point[2];
     struct otlp_origin origin;
-    char metric[64];
+    char metric[64], unit[64];
 };
 
 static bool want(void *context, const char *name)
@@ -364,6 +364,7 @@ static enum status take_point(void *context, const struct otlp_origin *origin, c
     points->count++;
     points->origin = *origin;
     snprintf(points->metric, sizeof points->metric, "%s", point->metric);
+    snprintf(points->unit, sizeof points->unit, "%s", point->unit_text);
     return STATUS_OK;
 }
 
@@ -424,7 +425,9 @@ static void check_histogram(const struct points *points)
     const struct otlp_point *point = &points->point[0];
     cr_assert_eq(points->count, 1);
     cr_assert_str_eq(points->metric, "some.duration");
-    cr_assert(point->kind == OTLP_HISTOGRAM && point->temporality == OTLP_CUMULATIVE && point->milliseconds);
+    cr_assert(point->kind == OTLP_HISTOGRAM && point->temporality == OTLP_CUMULATIVE &&
+              point->unit == OTLP_MILLISECONDS);
+    cr_assert_str_eq(points->unit, "ms");
     cr_assert(point->start_ns == 5 && point->time_ns == 7 && point->count == 3 && point->value == 1.5);
     cr_assert(point->buckets == 2 && point->bucket[0] == 1 && point->bucket[1] == 2);
     cr_assert(point->bounds == 1 && point->bound[0] == 0.25 && point->recorded);
@@ -470,6 +473,7 @@ Test(sources_otlp, points_of_other_kinds)
     static const char many[] = METRIC(
         "\"name\":\"passed.over\",\"sum\":{\"dataPoints\":[{\"asInt\":\"x\"}]}},{"
         "\"name\":\"b\",\"gauge\":{\"dataPoints\":[{\"asInt\":\"1\"}]}},{"
+        "\"name\":\"d\",\"summary\":{\"dataPoints\":[{\"count\":\"4\",\"sum\":2}]}},{"
         "\"name\":\"c\",\"exponentialHistogram\":{\"dataPoints\":[{\"count\":1}]}");
     struct points points;
     cr_assert_eq(read_points(false, sum, strlen(sum), &points), STATUS_OK);
@@ -479,6 +483,12 @@ Test(sources_otlp, points_of_other_kinds)
               !points.point[0].recorded);
     cr_assert(points.point[1].recorded && points.point[1].value > 1e308);
     cr_assert_eq(read_points(false, many, strlen(many), &points), STATUS_OK);
+    cr_assert_eq(points.count, 3);
+    cr_assert(points.point[0].kind == OTLP_GAUGE && points.point[0].value == 1);
+    cr_assert(points.point[1].kind == OTLP_SUMMARY && points.point[1].count == 4);
+    static const char exponential[] =
+        METRIC("\"name\":\"c\",\"exponentialHistogram\":{\"dataPoints\":[{\"count\":1}]}");
+    cr_assert_eq(read_points(false, exponential, strlen(exponential), &points), STATUS_OK);
     cr_assert(points.count == 1 && points.point[0].kind == OTLP_EXPONENTIAL);
     static const char *const wrong[] = {
         METRIC("\"name\":7"),
