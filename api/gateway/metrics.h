@@ -34,8 +34,9 @@ enum { METRIC_REASONS = 64 };
 
 struct metric_shared {
     atomic_llong outcomes_accepted, outcomes_rejected; /* items */
-    atomic_llong
-        otlp_said_us[METRIC_REASONS]; /* when the log last said such a reason why OTLP is not counted */
+    /* Why OTLP was not counted, as the log said it: the digest of a reason, and below it the second of the
+       monotonic clock (32 bits each); 0 = none. */
+    _Atomic uint64_t otlp_said[METRIC_REASONS];
 };
 
 void metric_request(struct metric_thread *metrics, enum metric_path path, unsigned code);

@@ -26,7 +26,7 @@ enum {
     DECODE_HERE_MAX = 64 << 10, /* about 1 ms */
     UNPACKED_MAX = 8 << 20,
     RESULT_MAX = 4096,
-    SAID_AGAIN_US = 60000000 /* a reason is logged once in this time */
+    SAID_AGAIN_S = 60 /* a reason is logged once in this time */
 };
 
 struct otlp_job;
@@ -175,18 +175,31 @@ static void decode_in_lane(void *argument)
         finish(job);
 }
 
-/* For whoever runs this server, as the sender reads only his own log. Each reason now and then, not each
-   time. */
+/* Whether a reason is due: each now and then, not each time, and no more of them than there are places. */
+static bool is_due(struct metric_shared *metrics, const char *reason)
+{
+    uint64_t hash = 5381, now_s = (uint64_t)clock_mono().us / 1000000, old = 0;
+    _Atomic uint64_t *vacant = NULL;
+    for (const char *c = reason; *c != '\0'; c++)
+        hash = hash * 33 + (unsigned char)*c;
+    hash &= UINT32_MAX;
+    for (size_t i = 0; i < METRIC_REASONS; i++) {
+        uint64_t place = atomic_load(&metrics->otlp_said[i]);
+        bool over = place == 0 || now_s - (place & UINT32_MAX) >= SAID_AGAIN_S;
+        if (!over && place >> 32 == hash)
+            return false;
+        if (over && vacant == NULL) {
+            vacant = &metrics->otlp_said[i];
+            old = place;
+        }
+    }
+    return vacant != NULL && atomic_compare_exchange_strong(vacant, &old, hash << 32 | (now_s & UINT32_MAX));
+}
+
+/* For whoever runs this server, as the sender reads only his own log. */
 static void log_reason(const struct request *request, const struct otlp_job *job)
 {
-    struct metric_shared *metrics = &request->thread->gateway->metrics;
-    size_t hash = 5381;
-    for (const char *c = job->counted.reason; *c != '\0'; c++)
-        hash = hash * 33 + (unsigned char)*c;
-    atomic_llong *said_us = &metrics->otlp_said_us[hash % METRIC_REASONS];
-    long long now_us = clock_mono().us, last_us = atomic_load(said_us);
-    if ((last_us != 0 && now_us - last_us < SAID_AGAIN_US) ||
-        !atomic_compare_exchange_strong(said_us, &last_us, now_us))
+    if (!is_due(&request->thread->gateway->metrics, job->counted.reason))
         return;
     log_event(LOG_WARN, "gateway", "some of what OTLP sends is not counted", "path", request->path->prefix,
               "gateway", job->gateway, "reason", job->counted.reason, NULL);
