@@ -143,12 +143,12 @@ static enum status take_record(void *context, const struct otlp_origin *origin,
         uint64_t identity[2], time_ns;
         uint8_t trace_id[OTLP_TRACE_ID], span_id[OTLP_SPAN_ID];
     } noted = {.identity = {record->identity[0], record->identity[1]}, .time_ns = time_ns};
-    char misjudged[OTLP_MISJUDGED_MAX];
+    char wrong[OTLP_WRONG_MAX];
     if (said.wrong != NULL)
         return otlp_reject(out, "%s", said.wrong);
-    if (!said.any && record->facts.misjudged.why != GENAI_ALL_JUDGE) {
-        otlp_misjudged(&record->facts.misjudged, misjudged);
-        return otlp_reject(out, "%s", misjudged);
+    if (!said.any && record->facts.wrong.why >= GENAI_NO_SLI) { /* it was meant to judge */
+        otlp_say_wrong(&record->facts.wrong, wrong);
+        return otlp_reject(out, "%s", wrong);
     }
     if (!said.any)
         return STATUS_OK;
@@ -164,7 +164,7 @@ static enum status take_record(void *context, const struct otlp_origin *origin,
                            "a record has no time, or it is older than a day by the clock of this server");
     if (counting->records++ == RECORDS_MAX)
         return otlp_reject(out, "one request holds more than %d records", RECORDS_MAX);
-    otlp_warn_misjudged(out, &record->facts);
+    otlp_warn_wrong(out, &record->facts);
     return count_record(counting, &whom, age_ms, record, &said);
 }
 

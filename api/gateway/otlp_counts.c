@@ -34,28 +34,46 @@ void otlp_warn(struct otlp_counts *out, const char *format, ...)
     va_end(arguments);
 }
 
-void otlp_misjudged(const struct genai_misjudged *misjudged, char out[OTLP_MISJUDGED_MAX])
+static void say_no_sli(const char *name, char out[OTLP_WRONG_MAX])
 {
     const char *known[SLI_COUNT], *near;
     for (int i = 0; i < SLI_COUNT; i++)
         known[i] = sli_name((enum sli)i);
-    if (misjudged->why == GENAI_NO_BOOL)
-        snprintf(out, OTLP_MISJUDGED_MAX,
-                 "serin.sli.%s is no bool, and says nothing; set it to true or false", misjudged->name);
-    else if ((near = spelling_nearest(misjudged->name, known, SLI_COUNT)) != NULL)
-        snprintf(out, OTLP_MISJUDGED_MAX, "serin.sli.%s is no SLI; did you mean serin.sli.%s?",
-                 misjudged->name, near);
+    if ((near = spelling_nearest(name, known, SLI_COUNT)) != NULL)
+        snprintf(out, OTLP_WRONG_MAX, "serin.sli.%s is no SLI; did you mean serin.sli.%s?", name, near);
     else
-        snprintf(out, OTLP_MISJUDGED_MAX, "serin.sli.%s is no SLI; deploy/handbook/policy.md lists them",
-                 misjudged->name);
+        snprintf(out, OTLP_WRONG_MAX, "serin.sli.%s is no SLI; deploy/handbook/policy.md lists them", name);
 }
 
-void otlp_warn_misjudged(struct otlp_counts *out, const struct genai_facts *own)
+void otlp_say_wrong(const struct genai_wrong *wrong, char out[OTLP_WRONG_MAX])
 {
-    char text[OTLP_MISJUDGED_MAX];
-    if (own->misjudged.why == GENAI_ALL_JUDGE)
+    out[0] = '\0';
+    switch (wrong->why) {
+    case GENAI_ALL_RIGHT:
+        break;
+    case GENAI_OTHER_NAME:
+        snprintf(out, OTLP_WRONG_MAX, "%s is not read; did you mean %s?", wrong->name, wrong->expected);
+        break;
+    case GENAI_NO_VALUE:
+        snprintf(out, OTLP_WRONG_MAX, "%s says nothing: %s is expected", wrong->name, wrong->expected);
+        break;
+    case GENAI_NO_SLI:
+        say_no_sli(wrong->name, out);
+        break;
+    case GENAI_NO_BOOL:
+        snprintf(out, OTLP_WRONG_MAX, "serin.sli.%s is no bool, and says nothing; set it to true or false",
+                 wrong->name);
+        break;
+    }
+}
+
+void otlp_warn_wrong(struct otlp_counts *out, const struct genai_facts *own)
+{
+    char text[OTLP_WRONG_MAX];
+    const struct genai_wrong *wrong = genai_wrong(own);
+    if (wrong == NULL)
         return;
-    otlp_misjudged(&own->misjudged, text);
+    otlp_say_wrong(wrong, text);
     otlp_warn(out, "%s", text);
 }
 
@@ -95,6 +113,29 @@ static void note(struct otlp_part *part, const struct otlp_item *item)
     digest_add(&part->noted, item->noted, item->noted_length);
 }
 
+#define NAMES "a name is a string of 1 to 63 of A-Z a-z 0-9 . _ -, the first a letter or digit"
+
+static enum status reject_service(const struct otlp_setting *setting, const struct otlp_item *item,
+                                  struct otlp_counts *out)
+{
+    const char *value, *attribute = genai_no_service(setting->names, item->own, item->resource, &value);
+    if (attribute != NULL)
+        return otlp_reject(out, "%s \"%s\" names no service: " NAMES, attribute, value);
+    return otlp_reject(out, "no service: neither %s nor service.name of the resource names one",
+                       setting->names->service);
+}
+
+static enum status reject_release(const struct otlp_setting *setting, const struct otlp_item *item,
+                                  struct otlp_counts *out)
+{
+    const char *value, *attribute = genai_no_release(setting->names, item->own, item->resource, &value);
+    if (attribute != NULL)
+        return otlp_reject(out, "%s \"%s\" names no release: " NAMES, attribute, value);
+    return otlp_reject(out,
+                       "no release: neither feature_flag.result.variant, %s nor service.version names one",
+                       setting->names->release);
+}
+
 enum status otlp_find(const struct otlp_setting *setting, const struct otlp_item *item,
                       struct otlp_counts *out, struct otlp_whom *whom, struct fault *fault)
 {
@@ -104,7 +145,7 @@ enum status otlp_find(const struct otlp_setting *setting, const struct otlp_item
     struct otlp_part *part;
     *whom = (struct otlp_whom){.part = NULL};
     if (service == NULL || service[0] == '\0')
-        return otlp_reject(out, "the resource has no service.name, or it is not a name of Serin's");
+        return reject_service(setting, item, out);
     const struct service_view *view = snapshot_find(setting->snapshot, service);
     if (view == NULL)
         return otlp_reject(out, "there is no service %s", service);
@@ -116,10 +157,7 @@ enum status otlp_find(const struct otlp_setting *setting, const struct otlp_item
                            OTLP_SERVICES_MAX);
     note(part, item); /* also of what is rejected next: sent again, the others do not count twice */
     if (release == NULL || release[0] == '\0')
-        return otlp_reject(out,
-                           "no release: neither feature_flag.result.variant, %s nor service.version names "
-                           "one",
-                           setting->names->release);
+        return reject_release(setting, item, out);
     if (!rules_has_release(&view->rules, release))
         return otlp_reject(out, "service %s has no release %s", service, release);
     *whom = (struct otlp_whom){.part = part,

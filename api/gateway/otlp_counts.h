@@ -74,11 +74,11 @@ enum status otlp_reject(struct otlp_counts *out, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* Notes what of an item was not counted, where the rest of it was. */
 void otlp_warn(struct otlp_counts *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* Notes a serin.sli.* of the item that judges nothing, where the rest of it was counted. */
-void otlp_warn_misjudged(struct otlp_counts *out, const struct genai_facts *own);
-/* The same in words, of facts that have one: "serin.sli.refusals is no SLI; did you mean ...?" */
-enum { OTLP_MISJUDGED_MAX = 200 };
-void otlp_misjudged(const struct genai_misjudged *misjudged, char out[OTLP_MISJUDGED_MAX]);
+/* Notes an attribute of the item that says nothing, where the rest of it was counted. */
+void otlp_warn_wrong(struct otlp_counts *out, const struct genai_facts *own);
+/* The same in words: "serin.sli.refusals is no SLI; did you mean ...?" */
+enum { OTLP_WRONG_MAX = 200 };
+void otlp_say_wrong(const struct genai_wrong *wrong, char out[OTLP_WRONG_MAX]);
 /* NO_MEMORY, else OK: with whom->part NULL where the item was rejected. */
 enum status otlp_find(const struct otlp_setting *setting, const struct otlp_item *item,
                       struct otlp_counts *out, struct otlp_whom *whom, struct fault *fault) MUST_CHECK;

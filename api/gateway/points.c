@@ -363,7 +363,7 @@ static enum status take_point(void *context, const struct otlp_origin *origin, c
     made->value[0] = counter ? (int64_t)point->value : (int64_t)point->count;
     made->sum = counter ? NAN : point->value;
     count_role(counting, &whom, role, sli, point, &judged, made);
-    otlp_warn_misjudged(out, &point->facts);
+    otlp_warn_wrong(out, &point->facts);
     counting->points++;
     whom.part->accepted++;
     return STATUS_OK;

@@ -4,6 +4,10 @@
 #include <math.h>
 #include <string.h>
 
+/* A first chunk may come so much after the end of its span: the two are taken from different clocks, and are
+   rounded. */
+static const double first_chunk_tolerance_s = 0.1;
+
 struct counting {
     const struct otlp_setting *setting;
     struct otlp_counts *out;
@@ -16,7 +20,20 @@ static void put_sum(struct outcome *outcome, enum counts_sum sum, double value)
     outcome->value[sum] = value;
 }
 
-static void measure(const struct otlp_span *span, struct outcome *outcome)
+/* Most often it was measured in milliseconds: then it is later than the end of nearly every span. */
+static bool first_chunk_fits(const struct otlp_span *span, struct otlp_counts *out)
+{
+    double lasted_s = (double)(span->end_ns - span->start_ns) / 1e9;
+    if (span->end_ns < span->start_ns || span->facts.first_chunk_s <= lasted_s + first_chunk_tolerance_s)
+        return true;
+    otlp_warn(
+        out,
+        "gen_ai.response.time_to_first_chunk is later than the end of its span: seconds are expected; ttft "
+        "was not counted");
+    return false;
+}
+
+static void measure(const struct otlp_span *span, struct outcome *outcome, struct otlp_counts *out)
 {
     const struct genai_facts *facts = &span->facts;
     outcome->latency_ms = outcome->ttft_ms = -1;
@@ -24,7 +41,7 @@ static void measure(const struct otlp_span *span, struct outcome *outcome)
         outcome->latency_ms = (int64_t)((span->end_ns - span->start_ns) / 1000000);
         put_sum(outcome, SUM_LATENCY_MS, (double)outcome->latency_ms);
     }
-    if (facts->first_chunk_s >= 0) {
+    if (facts->first_chunk_s >= 0 && first_chunk_fits(span, out)) {
         outcome->ttft_ms = (int64_t)(facts->first_chunk_s * 1000);
         put_sum(outcome, SUM_TTFT_MS, (double)outcome->ttft_ms);
     }
@@ -83,8 +100,8 @@ static enum status take_span(void *context, const struct otlp_origin *origin, co
         return otlp_reject(out,
                            "a span has no start time, or it is older than a day by the clock of this server");
     struct outcome outcome = {.release = whom.release, .stratum = whom.stratum, .age_ms = (int64_t)age_ms};
-    measure(span, &outcome);
-    otlp_warn_misjudged(out, &span->facts);
+    measure(span, &outcome, out);
+    otlp_warn_wrong(out, &span->facts);
     return count_span(counting, &whom, &judged, &outcome);
 }
 

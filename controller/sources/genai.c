@@ -1,158 +1,18 @@
-/* The tables: attributes, providers, finish reasons, error types; and what follows from them.
-
-   The words are those of OpenAI (Chat and Responses), Anthropic, Gemini, Bedrock Converse and Azure OpenAI,
-   and of the exceptions that their clients throw; see deploy/handbook/opentelemetry.md. */
+/* The table of attributes; and what follows from them. */
 #include "sources/genai.h"
+
+#include "sources/genai_words.h"
 
 #include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { WORD_MAX = 64 };
-
-/* --- words
- * -------------------------------------------------------------------------------------------------------- */
-
-struct word {
-    const char *text; /* lower case, letters and digits alone */
-    enum genai_end end;
-};
-
-static const struct word finish_words[] = {
-    {"stop", GENAI_OK},
-    {"toolcalls", GENAI_OK},
-    {"toolcall", GENAI_OK},
-    {"functioncall", GENAI_OK},
-    {"completed", GENAI_OK},
-    {"endturn", GENAI_OK},
-    {"stopsequence", GENAI_OK},
-    {"tooluse", GENAI_OK},
-    {"pauseturn", GENAI_OK},
-    {"refusal", GENAI_REFUSAL},
-    {"contentfilter", GENAI_CONTENT_FILTER},
-    {"contentfiltered", GENAI_CONTENT_FILTER},
-    {"guardrailintervened", GENAI_CONTENT_FILTER},
-    {"safety", GENAI_CONTENT_FILTER},
-    {"prohibitedcontent", GENAI_CONTENT_FILTER},
-    {"blocklist", GENAI_CONTENT_FILTER},
-    {"spii", GENAI_CONTENT_FILTER},
-    {"recitation", GENAI_CONTENT_FILTER},
-    {"imagesafety", GENAI_CONTENT_FILTER},
-    {"imageprohibitedcontent", GENAI_CONTENT_FILTER},
-    {"imagerecitation", GENAI_CONTENT_FILTER},
-    {"modelarmor", GENAI_CONTENT_FILTER},
-    {"jailbreak", GENAI_CONTENT_FILTER},
-    {"length", GENAI_TRUNCATED},
-    {"maxtokens", GENAI_TRUNCATED},
-    {"maxoutputtokens", GENAI_TRUNCATED},
-    {"modelcontextwindowexceeded", GENAI_TRUNCATED},
-    {"modellength", GENAI_TRUNCATED},
-    {"malformedmodeloutput", GENAI_SCHEMA_INVALID},
-    {"malformedfunctioncall", GENAI_TOOL_ERROR},
-    {"unexpectedtoolcall", GENAI_TOOL_ERROR},
-    {"toomanytoolcalls", GENAI_TOOL_ERROR},
-    {"malformedtooluse", GENAI_TOOL_ERROR},
-    {"error", GENAI_ERROR},
-    {"failed", GENAI_ERROR},
-    {"other", GENAI_ERROR},
-    {"language", GENAI_ERROR},
-    {"noimage", GENAI_ERROR},
-    {"imageother", GENAI_ERROR},
-    {"cancelled", GENAI_CANCELLED},
-    {"canceled", GENAI_CANCELLED},
-};
-
-/* What is not here is an error. */
-static const struct word error_words[] = {
-    {"429", GENAI_RATE_LIMITED},
-    {"529", GENAI_RATE_LIMITED},
-    {"ratelimit", GENAI_RATE_LIMITED},
-    {"ratelimitexceeded", GENAI_RATE_LIMITED},
-    {"ratelimiterror", GENAI_RATE_LIMITED},
-    {"ratelimited", GENAI_RATE_LIMITED},
-    {"toomanyrequests", GENAI_RATE_LIMITED},
-    {"overloadederror", GENAI_RATE_LIMITED},
-    {"resourceexhausted", GENAI_RATE_LIMITED},
-    {"throttlingexception", GENAI_RATE_LIMITED},
-    {"servicequotaexceededexception", GENAI_RATE_LIMITED},
-    {"408", GENAI_TIMEOUT},
-    {"504", GENAI_TIMEOUT},
-    {"timeout", GENAI_TIMEOUT},
-    {"timeouterror", GENAI_TIMEOUT},
-    {"timeoutexception", GENAI_TIMEOUT},
-    {"apitimeouterror", GENAI_TIMEOUT},
-    {"apiconnectiontimeouterror", GENAI_TIMEOUT},
-    {"readtimeout", GENAI_TIMEOUT},
-    {"connecttimeout", GENAI_TIMEOUT},
-    {"etimedout", GENAI_TIMEOUT},
-    {"deadlineexceeded", GENAI_TIMEOUT},
-    {"vectorstoretimeout", GENAI_TIMEOUT},
-    {"modeltimeoutexception", GENAI_TIMEOUT},
-    {"contentfilter", GENAI_CONTENT_FILTER},
-    {"contentfilterfinishreasonerror", GENAI_CONTENT_FILTER},
-    {"responsibleaipolicyviolation", GENAI_CONTENT_FILTER},
-    {"biopolicy", GENAI_CONTENT_FILTER},
-    {"imagecontentpolicyviolation", GENAI_CONTENT_FILTER},
-    {"lengthfinishreasonerror", GENAI_TRUNCATED},
-    {"499", GENAI_CANCELLED},
-    {"cancelled", GENAI_CANCELLED},
-    {"canceled", GENAI_CANCELLED},
-    {"cancellederror", GENAI_CANCELLED},
-    {"aborterror", GENAI_CANCELLED},
-    {"apiuseraborterror", GENAI_CANCELLED},
-};
-
-/* "FinishReason.MAX_TOKENS" and "maxTokens" become "maxtokens". False if it is longer than any word. */
-static bool simplify(const char *text, size_t length, char out[WORD_MAX])
-{
-    size_t used = 0;
-    for (size_t i = length; i > 0; i--) {
-        if (text[i - 1] == '.' && i < length) {
-            text += i;
-            length -= i;
-            break;
-        }
-    }
-    for (size_t i = 0; i < length; i++) {
-        unsigned char c = (unsigned char)text[i];
-        if (c >= 0x80 || !isalnum(c))
-            continue;
-        if (used == WORD_MAX - 1)
-            return false;
-        out[used++] = (char)tolower(c);
-    }
-    out[used] = '\0';
-    return true;
-}
-
-static enum genai_end look_up(const struct word *words, size_t count, const char *text, size_t length,
-                              enum genai_end otherwise)
-{
-    char word[WORD_MAX];
-    if (!simplify(text, length, word))
-        return otherwise;
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp(words[i].text, word) == 0)
-            return words[i].end;
-    }
-    return otherwise;
-}
-
-enum genai_end genai_finish_reason(const char *text, size_t length)
-{
-    return look_up(finish_words, sizeof finish_words / sizeof finish_words[0], text, length, GENAI_UNKNOWN);
-}
-
-enum genai_end genai_error_type(const char *text, size_t length)
-{
-    return look_up(error_words, sizeof error_words / sizeof error_words[0], text, length, GENAI_ERROR);
-}
-
 /* --- attributes
  * --------------------------------------------------------------------------------------------------- */
 
-typedef void (*take_value)(struct genai_facts *facts, const struct genai_value *value);
+/* False: it can have no such value, which then says nothing. */
+typedef bool (*take_value)(struct genai_facts *facts, const struct genai_value *value);
 
 static bool is(const char *text, size_t length, const char *expected)
 {
@@ -170,48 +30,82 @@ static bool has_part(const struct genai_value *value, const char *part)
     return false;
 }
 
-static void take_name(struct genai_name *name, const struct genai_value *value)
+/* What was sent goes to the sender's log and to ours, where anything may be in it. */
+static void make_safe(char *out, size_t size, const char *text, size_t length)
 {
-    name->state = GENAI_NO_NAME;
-    name->text[0] = '\0';
-    if (value->kind != GENAI_TEXT || value->length > NAME_MAX_LENGTH ||
-        memchr(value->text, '\0', value->length) != NULL)
-        return;
-    memcpy(name->text, value->text, value->length);
-    name->text[value->length] = '\0';
-    if (name_valid(name->text))
-        name->state = GENAI_NAMED;
-    else
-        name->text[0] = '\0';
+    size_t used = length < size ? length : size - 1;
+    for (size_t i = 0; i < used; i++) {
+        unsigned char c = (unsigned char)text[i];
+        out[i] = (char)(c < 0x80 && (isalnum(c) || (c != '\0' && strchr("_.-", c) != NULL)) ? c : '?');
+    }
+    out[used] = '\0';
 }
 
-static void take_operation(struct genai_facts *facts, const struct genai_value *value)
+static void keep_no_name(struct genai_name *name, const struct genai_value *value)
+{
+    name->state = GENAI_NO_NAME;
+    switch (value->kind) {
+    case GENAI_TEXT:
+        make_safe(name->text, sizeof name->text, value->text, value->length);
+        break;
+    case GENAI_BOOL:
+        snprintf(name->text, sizeof name->text, "the bool %s", value->integer != 0 ? "true" : "false");
+        break;
+    case GENAI_INTEGER:
+        snprintf(name->text, sizeof name->text, "the number %lld", (long long)value->integer);
+        break;
+    case GENAI_NUMBER:
+        snprintf(name->text, sizeof name->text, "the number %g", value->number);
+        break;
+    }
+}
+
+static bool take_name(struct genai_name *name, const struct genai_value *value)
+{
+    if (value->kind == GENAI_TEXT && value->length <= NAME_MAX_LENGTH &&
+        memchr(value->text, '\0', value->length) == NULL) {
+        memcpy(name->text, value->text, value->length);
+        name->text[value->length] = '\0';
+        name->state = name_valid(name->text) ? GENAI_NAMED : GENAI_NO_NAME;
+    } else {
+        name->state = GENAI_NO_NAME;
+    }
+    if (name->state == GENAI_NO_NAME)
+        keep_no_name(name, value);
+    return true; /* whoever looks for the name says it */
+}
+
+static bool take_operation(struct genai_facts *facts, const struct genai_value *value)
 {
     static const char *const asks_a_model[] = {"chat", "generate_content", "text_completion"};
     facts->genai = true;
     for (size_t i = 0; i < sizeof asks_a_model / sizeof asks_a_model[0]; i++)
         facts->inference = facts->inference ||
                            (value->kind == GENAI_TEXT && is(value->text, value->length, asks_a_model[i]));
+    return true;
 }
 
 /* Whose words can say that a request was *not* refused: only there a share can be computed. */
-static void take_provider(struct genai_facts *facts, const struct genai_value *value)
+static bool take_provider(struct genai_facts *facts, const struct genai_value *value)
 {
     if (value->kind != GENAI_TEXT)
-        return;
+        return false;
     facts->says_refusal = has_part(value, "anthropic");
     facts->says_schema = is(value->text, value->length, "aws.bedrock");
     facts->says_tools = facts->says_schema || has_part(value, "gemini") || has_part(value, "vertex_ai") ||
                         has_part(value, "gcp.gen_ai");
+    return true;
 }
 
-static void take_finish(struct genai_facts *facts, const struct genai_value *value)
+static bool take_finish(struct genai_facts *facts, const struct genai_value *value)
 {
-    if (value->kind == GENAI_TEXT)
-        facts->finished |= 1u << genai_finish_reason(value->text, value->length);
+    if (value->kind != GENAI_TEXT)
+        return false;
+    facts->finished |= 1u << genai_finish_reason(value->text, value->length);
+    return true;
 }
 
-static void take_error(struct genai_facts *facts, const struct genai_value *value)
+static bool take_error(struct genai_facts *facts, const struct genai_value *value)
 {
     char digits[24];
     facts->failed = true;
@@ -222,149 +116,173 @@ static void take_error(struct genai_facts *facts, const struct genai_value *valu
         int length = snprintf(digits, sizeof digits, "%lld", (long long)value->integer);
         facts->failure = genai_error_type(digits, (size_t)length);
     }
+    return true;
 }
 
-static void take_http_status(struct genai_facts *facts, const struct genai_value *value)
+static bool take_http_status(struct genai_facts *facts, const struct genai_value *value)
 {
-    if (value->kind == GENAI_INTEGER && value->integer >= 100 && value->integer <= 599)
+    bool none = value->kind == GENAI_INTEGER && value->integer == 0; /* as some write it */
+    bool is_one = value->kind == GENAI_INTEGER && value->integer >= 100 && value->integer <= 599;
+    if (is_one)
         facts->http_status = value->integer;
+    return is_one || none;
 }
 
-static void take_first_chunk(struct genai_facts *facts, const struct genai_value *value)
+static bool take_first_chunk(struct genai_facts *facts, const struct genai_value *value)
 {
     double seconds = value->kind == GENAI_NUMBER    ? value->number
                      : value->kind == GENAI_INTEGER ? (double)value->integer
                                                     : -1;
-    if (isfinite(seconds) && seconds >= 0 && seconds <= 86400)
-        facts->first_chunk_s = seconds;
+    if (!(seconds >= 0 && seconds <= 86400))
+        return false;
+    facts->first_chunk_s = seconds;
+    return true;
 }
 
-static int64_t tokens(const struct genai_value *value)
+static bool take_tokens(int64_t *tokens, const struct genai_value *value)
 {
     static const int64_t most = 1000000000;
-    return value->kind == GENAI_INTEGER && value->integer >= 0 && value->integer <= most ? value->integer
-                                                                                         : -1;
+    if (value->kind != GENAI_INTEGER || value->integer < 0 || value->integer > most)
+        return false;
+    *tokens = value->integer;
+    return true;
 }
 
-static void take_input_tokens(struct genai_facts *facts, const struct genai_value *value)
+static bool take_input_tokens(struct genai_facts *facts, const struct genai_value *value)
 {
-    facts->input_tokens = tokens(value);
+    return take_tokens(&facts->input_tokens, value);
 }
 
-static void take_output_tokens(struct genai_facts *facts, const struct genai_value *value)
+static bool take_output_tokens(struct genai_facts *facts, const struct genai_value *value)
 {
-    facts->output_tokens = tokens(value);
+    return take_tokens(&facts->output_tokens, value);
 }
 
-static void take_variant(struct genai_facts *facts, const struct genai_value *value)
+static bool take_variant(struct genai_facts *facts, const struct genai_value *value)
 {
-    take_name(&facts->variant, value);
+    return take_name(&facts->variant, value);
 }
 
-static void take_service_name(struct genai_facts *facts, const struct genai_value *value)
+static bool take_service_name(struct genai_facts *facts, const struct genai_value *value)
 {
-    take_name(&facts->service_name, value);
+    return take_name(&facts->service_name, value);
 }
 
-static void take_service_version(struct genai_facts *facts, const struct genai_value *value)
+static bool take_service_version(struct genai_facts *facts, const struct genai_value *value)
 {
-    take_name(&facts->service_version, value);
+    return take_name(&facts->service_version, value);
 }
 
-static void take_token_type(struct genai_facts *facts, const struct genai_value *value)
+static bool take_token_type(struct genai_facts *facts, const struct genai_value *value)
 {
     if (value->kind == GENAI_TEXT)
         facts->token = is(value->text, value->length, "input")    ? GENAI_TOKEN_INPUT
                        : is(value->text, value->length, "output") ? GENAI_TOKEN_OUTPUT
                                                                   : GENAI_TOKEN_OTHER;
+    return true;
 }
 
-static void take_event(struct genai_facts *facts, const struct genai_value *value)
+static bool take_event(struct genai_facts *facts, const struct genai_value *value)
 {
     if (value->kind != GENAI_TEXT || value->length >= sizeof facts->event)
-        return;
+        return true; /* none of those that are known */
     memcpy(facts->event, value->text, value->length);
     facts->event[value->length] = '\0';
+    return true;
 }
 
 /* An evaluation is of an SLI if it has its name. */
-static void take_evaluation(struct genai_facts *facts, const struct genai_value *value)
+static bool take_evaluation(struct genai_facts *facts, const struct genai_value *value)
 {
-    char word[WORD_MAX], name[WORD_MAX];
+    char word[GENAI_WORD_MAX], name[GENAI_WORD_MAX];
     facts->evaluation = -1;
-    if (value->kind != GENAI_TEXT || !simplify(value->text, value->length, word))
-        return;
+    if (value->kind != GENAI_TEXT || !genai_simplify(value->text, value->length, word))
+        return true;
     if (strcmp(word, "score") == 0)
         facts->evaluation = SLI_COUNT;
     for (int i = 0; i < SLI_COUNT; i++) {
         const char *sli = sli_name((enum sli)i);
-        if (simplify(sli, strlen(sli), name) && strcmp(word, name) == 0)
+        if (genai_simplify(sli, strlen(sli), name) && strcmp(word, name) == 0)
             facts->evaluation = i;
     }
+    return true;
 }
 
 /* The SLIs are named after what is bad: "true" for a refusal is one. */
-static void take_label(struct genai_facts *facts, const struct genai_value *value)
+static bool take_label(struct genai_facts *facts, const struct genai_value *value)
 {
     static const char *const pass[] = {"pass", "passed", "good",       "ok",        "false",   "no",
                                        "none", "absent", "notrefused", "compliant", "complied"};
     static const char *const fail[] = {"fail",    "failed",   "bad",     "true",   "yes",
                                        "present", "detected", "refused", "refusal"};
-    char word[WORD_MAX];
+    char word[GENAI_WORD_MAX];
     facts->label = GENAI_LABEL_UNKNOWN;
     if (value->kind == GENAI_BOOL)
         facts->label = value->integer != 0 ? GENAI_LABEL_FAIL : GENAI_LABEL_PASS;
-    if (value->kind != GENAI_TEXT || !simplify(value->text, value->length, word))
-        return;
+    if (value->kind != GENAI_TEXT || !genai_simplify(value->text, value->length, word))
+        return true;
     for (size_t i = 0; i < sizeof pass / sizeof pass[0]; i++)
         facts->label = strcmp(word, pass[i]) == 0 ? GENAI_LABEL_PASS : facts->label;
     for (size_t i = 0; i < sizeof fail / sizeof fail[0]; i++)
         facts->label = strcmp(word, fail[i]) == 0 ? GENAI_LABEL_FAIL : facts->label;
+    return true;
 }
 
-static void take_score(struct genai_facts *facts, const struct genai_value *value)
+static bool take_score(struct genai_facts *facts, const struct genai_value *value)
 {
     facts->score = value->kind == GENAI_NUMBER    ? value->number
                    : value->kind == GENAI_INTEGER ? (double)value->integer
                                                   : NAN;
+    return true;
 }
 
-static void take_exception(struct genai_facts *facts, const struct genai_value *value)
+static bool take_exception(struct genai_facts *facts, const struct genai_value *value)
 {
     facts->thrown = true;
     facts->exception = value->kind == GENAI_TEXT ? genai_error_type(value->text, value->length) : GENAI_ERROR;
+    return true;
 }
 
-#define ATTRIBUTE(key, take)                                                                                 \
+static const char first_chunk_key[] = "gen_ai.response.time_to_first_chunk";
+static const char finish_key[] = "gen_ai.response.finish_reasons";
+
+/* Each with what its value must be, where that is said. Those without `take` only say which one is meant. */
+#define A_COUNT "a whole number from 0 to 1,000,000,000"
+#define A_CODE  "a whole number from 100 to 599"
+#define ATTRIBUTE(key, take, expected)                                                                       \
     {                                                                                                        \
-        key, sizeof key - 1, take                                                                            \
+        key, sizeof key - 1, take, expected                                                                  \
     }
 static const struct {
     const char *key;
     size_t length;
     take_value take;
+    const char *expected;
 } attributes[] = {
-    ATTRIBUTE("gen_ai.operation.name", take_operation),
-    ATTRIBUTE("gen_ai.provider.name", take_provider),
-    ATTRIBUTE("gen_ai.system", take_provider), /* its name before */
-    ATTRIBUTE("gen_ai.response.finish_reasons", take_finish),
-    ATTRIBUTE("gen_ai.response.time_to_first_chunk", take_first_chunk),
-    ATTRIBUTE("gen_ai.usage.input_tokens", take_input_tokens),
-    ATTRIBUTE("gen_ai.usage.prompt_tokens", take_input_tokens), /* likewise */
-    ATTRIBUTE("gen_ai.usage.output_tokens", take_output_tokens),
-    ATTRIBUTE("gen_ai.usage.completion_tokens", take_output_tokens), /* likewise */
-    ATTRIBUTE("error.type", take_error),
-    ATTRIBUTE("http.response.status_code", take_http_status),
-    ATTRIBUTE("http.status_code", take_http_status), /* likewise */
-    ATTRIBUTE("feature_flag.result.variant", take_variant),
-    ATTRIBUTE("service.name", take_service_name),
-    ATTRIBUTE("service.version", take_service_version),
-    ATTRIBUTE("gen_ai.token.type", take_token_type),
-    ATTRIBUTE("event.name", take_event),
-    ATTRIBUTE("gen_ai.evaluation.name", take_evaluation),
-    ATTRIBUTE("gen_ai.evaluation.score.label", take_label),
-    ATTRIBUTE("gen_ai.evaluation.score.value", take_score),
-    ATTRIBUTE("exception.type", take_exception),
+    ATTRIBUTE("gen_ai.operation.name", take_operation, NULL),
+    ATTRIBUTE("gen_ai.provider.name", take_provider, "text"),
+    ATTRIBUTE("gen_ai.system", take_provider, "text"), /* its name before */
+    ATTRIBUTE("gen_ai.response.finish_reasons", take_finish, "text"),
+    ATTRIBUTE("gen_ai.response.time_to_first_chunk", take_first_chunk,
+              "a number of seconds from 0 to 86,400"),
+    ATTRIBUTE("gen_ai.usage.input_tokens", take_input_tokens, A_COUNT),
+    ATTRIBUTE("gen_ai.usage.prompt_tokens", take_input_tokens, A_COUNT), /* likewise */
+    ATTRIBUTE("gen_ai.usage.output_tokens", take_output_tokens, A_COUNT),
+    ATTRIBUTE("gen_ai.usage.completion_tokens", take_output_tokens, A_COUNT), /* likewise */
+    ATTRIBUTE("error.type", take_error, NULL),
+    ATTRIBUTE("http.response.status_code", take_http_status, A_CODE),
+    ATTRIBUTE("http.status_code", take_http_status, A_CODE), /* likewise */
+    ATTRIBUTE("feature_flag.result.variant", take_variant, NULL),
+    ATTRIBUTE("service.name", take_service_name, NULL),
+    ATTRIBUTE("service.version", take_service_version, NULL),
+    ATTRIBUTE("gen_ai.token.type", take_token_type, NULL),
+    ATTRIBUTE("event.name", take_event, NULL),
+    ATTRIBUTE("gen_ai.evaluation.name", take_evaluation, NULL),
+    ATTRIBUTE("gen_ai.evaluation.score.label", take_label, NULL),
+    ATTRIBUTE("gen_ai.evaluation.score.value", take_score, NULL),
+    ATTRIBUTE("exception.type", take_exception, NULL),
+    ATTRIBUTE("gen_ai.response.finish_reason", NULL, finish_key),
+    ATTRIBUTE("gen_ai.response.time_to_first_token", NULL, first_chunk_key),
 };
 
 void genai_facts_begin(struct genai_facts *facts)
@@ -373,16 +291,19 @@ void genai_facts_begin(struct genai_facts *facts)
         .first_chunk_s = -1, .input_tokens = -1, .output_tokens = -1, .evaluation = -1, .score = NAN};
 }
 
-/* Names go to the sender's log and to ours, where anything may be in them. */
-static void misjudged(struct genai_misjudged *out, bool known, const char *name, size_t length)
+/* Those of no SLI and those that are no bool weigh the same. */
+static int weight(int why)
 {
-    if (out->why != GENAI_ALL_JUDGE)
+    return why < GENAI_NO_SLI ? why : GENAI_NO_SLI;
+}
+
+static void note(struct genai_wrong *out, int why, const char *name, size_t length, const char *expected)
+{
+    if (weight(why) <= weight((int)out->why))
         return;
-    out->why = known ? GENAI_NO_BOOL : GENAI_NO_SLI;
-    for (size_t i = 0; i < length && i < sizeof out->name - 1; i++) {
-        unsigned char c = (unsigned char)name[i];
-        out->name[i] = (char)(c < 0x80 && (isalnum(c) || strchr("_.-", c) != NULL) ? c : '?');
-    }
+    *out = (struct genai_wrong){.expected = expected};
+    out->why = why;
+    make_safe(out->name, sizeof out->name, name, length);
 }
 
 /* serin.sli.NAME: the sender has judged it itself. */
@@ -393,7 +314,7 @@ static void take_sli(struct genai_facts *facts, const char *name, size_t length,
     while (sli < SLI_COUNT && !is(name, length, sli_name((enum sli)sli)))
         sli++;
     if (sli == SLI_COUNT || value->kind != GENAI_BOOL) {
-        misjudged(&facts->misjudged, sli < SLI_COUNT, name, length);
+        note(&facts->wrong, sli < SLI_COUNT ? GENAI_NO_BOOL : GENAI_NO_SLI, name, length, NULL);
         return;
     }
     facts->said |= 1u << sli;
@@ -426,6 +347,14 @@ bool genai_look_up(const struct genai_names *names, const char *key, size_t leng
     return out->known >= 0 || sli || out->service || out->release || out->stratum;
 }
 
+static void take_known(struct genai_facts *facts, int known, const struct genai_value *value)
+{
+    take_value take = attributes[known].take;
+    if (take == NULL || !take(facts, value))
+        note(&facts->wrong, take == NULL ? GENAI_OTHER_NAME : GENAI_NO_VALUE, attributes[known].key,
+             attributes[known].length, attributes[known].expected);
+}
+
 void genai_take(struct genai_facts *facts, const struct genai_key *key, const struct genai_value *value)
 {
     if (key->service)
@@ -437,7 +366,7 @@ void genai_take(struct genai_facts *facts, const struct genai_key *key, const st
     if (key->sli != NULL)
         take_sli(facts, key->sli, key->sli_length, value);
     if (key->known >= 0)
-        attributes[key->known].take(facts, value);
+        take_known(facts, key->known, value);
 }
 
 /* --- what follows
@@ -496,30 +425,76 @@ bool genai_judge(const struct genai_facts *span, struct genai_judged *judged)
     return failure != GENAI_CANCELLED || span->said != 0;
 }
 
-/* The first that is there. */
-static const char *first_of(const struct genai_name *const *names, size_t count)
+/* The first that is there; NULL: none. */
+static const struct genai_name *first_of(const struct genai_name *const *names, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         if (names[i]->state != GENAI_ABSENT)
-            return names[i]->text;
+            return names[i];
     }
     return NULL;
 }
 
-const char *genai_service(const struct genai_facts *span, const struct genai_facts *resource)
+static const struct genai_name *service_of(const struct genai_facts *span, const struct genai_facts *resource)
 {
     return first_of(
         (const struct genai_name *const[]){&span->service, &resource->service, &resource->service_name}, 3);
 }
 
-const char *genai_release(const struct genai_facts *span, const struct genai_facts *resource)
+static const struct genai_name *release_of(const struct genai_facts *span, const struct genai_facts *resource)
 {
     return first_of((const struct genai_name *const[]){&span->variant, &span->release, &resource->release,
                                                        &resource->service_version},
                     4);
 }
 
+static const char *text_of(const struct genai_name *name)
+{
+    return name == NULL ? NULL : name->state == GENAI_NAMED ? name->text : "";
+}
+
+const char *genai_service(const struct genai_facts *span, const struct genai_facts *resource)
+{
+    return text_of(service_of(span, resource));
+}
+
+const char *genai_release(const struct genai_facts *span, const struct genai_facts *resource)
+{
+    return text_of(release_of(span, resource));
+}
+
 const char *genai_stratum(const struct genai_facts *span, const struct genai_facts *resource)
 {
-    return first_of((const struct genai_name *const[]){&span->stratum, &resource->stratum}, 2);
+    return text_of(first_of((const struct genai_name *const[]){&span->stratum, &resource->stratum}, 2));
+}
+
+const char *genai_no_service(const struct genai_names *names, const struct genai_facts *span,
+                             const struct genai_facts *resource, const char **value)
+{
+    const struct genai_name *name = service_of(span, resource);
+    if (name == NULL || name->state == GENAI_NAMED)
+        return NULL;
+    *value = name->text;
+    return name == &resource->service_name ? "service.name" : names->service;
+}
+
+const char *genai_no_release(const struct genai_names *names, const struct genai_facts *span,
+                             const struct genai_facts *resource, const char **value)
+{
+    const struct genai_name *name = release_of(span, resource);
+    if (name == NULL || name->state == GENAI_NAMED)
+        return NULL;
+    *value = name->text;
+    return name == &span->variant               ? "feature_flag.result.variant"
+           : name == &resource->service_version ? "service.version"
+                                                : names->release;
+}
+
+/* Whoever sends both names of an attribute has not mistaken one for the other. */
+const struct genai_wrong *genai_wrong(const struct genai_facts *facts)
+{
+    const struct genai_wrong *wrong = &facts->wrong;
+    bool both = wrong->why == GENAI_OTHER_NAME &&
+                (wrong->expected == finish_key ? facts->finished != 0 : facts->first_chunk_s >= 0);
+    return wrong->why == GENAI_ALL_RIGHT || both ? NULL : wrong;
 }

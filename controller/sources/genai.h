@@ -41,12 +41,20 @@ enum genai_end {
     GENAI_UNKNOWN    /* a word that is not in the table */
 };
 
-/* An attribute serin.sli.NAME that judges nothing. `name` is NAME, its beginning; what is in no name of an
- * SLI is '?'. */
-enum { GENAI_MISJUDGED = 40 };
-struct genai_misjudged {
-    enum { GENAI_ALL_JUDGE, GENAI_NO_SLI, GENAI_NO_BOOL } why;
-    char name[GENAI_MISJUDGED];
+/* The first attribute that does not say what it was meant to, those that mean most before the others: one is
+   enough to say so. `name` is the attribute; of serin.sli.NAME it is NAME, its beginning, with '?' for what
+   is in no name. */
+enum { GENAI_WRONG_NAME = 40 };
+struct genai_wrong {
+    enum {
+        GENAI_ALL_RIGHT,
+        GENAI_OTHER_NAME, /* one that nobody reads; `expected` is the one that is */
+        GENAI_NO_VALUE,   /* of another kind or range than `expected` says */
+        GENAI_NO_SLI,     /* serin.sli.NAME of no SLI, and one that is no bool: they judge nothing */
+        GENAI_NO_BOOL
+    } why;
+    const char *expected; /* static */
+    char name[GENAI_WRONG_NAME];
 };
 
 enum genai_token { GENAI_TOKEN_OTHER, GENAI_TOKEN_INPUT, GENAI_TOKEN_OUTPUT };
@@ -54,7 +62,8 @@ enum genai_token { GENAI_TOKEN_OTHER, GENAI_TOKEN_INPUT, GENAI_TOKEN_OUTPUT };
 enum genai_label { GENAI_NO_LABEL, GENAI_LABEL_PASS, GENAI_LABEL_FAIL, GENAI_LABEL_UNKNOWN };
 enum { GENAI_EVENT_NAME = 64 };
 
-/* The name of a service, release or stratum: none, one, or one that is no name. */
+/* The name of a service, release or stratum: none, one, or one that is no name; then `text` is the beginning
+   of what was given instead, with '?' for what is in no name. */
 struct genai_name {
     enum { GENAI_ABSENT, GENAI_NAMED, GENAI_NO_NAME } state;
     char text[NAME_MAX_LENGTH + 1];
@@ -73,7 +82,7 @@ struct genai_facts {
     double first_chunk_s;                /* -1 = none */
     int64_t input_tokens, output_tokens; /* -1 = none */
     uint64_t said, said_bad;             /* bit of each SLI that serin.sli.* gives */
-    struct genai_misjudged misjudged;    /* the first of those that give none */
+    struct genai_wrong wrong;
     /* of a point */
     enum genai_token token;
     /* of a log record */
@@ -95,12 +104,8 @@ struct genai_key {
 };
 /* Looks it up; `key` need not be terminated. False: nobody needs to read its value. */
 bool genai_look_up(const struct genai_names *names, const char *key, size_t length, struct genai_key *out);
-/* Takes one value of an attribute that was looked up. */
+/* Takes one value of an attribute that was looked up; one that it cannot have is noted as wrong. */
 void genai_take(struct genai_facts *facts, const struct genai_key *key, const struct genai_value *value);
-/* One by the words of providers' finish reasons, and of error types. Letters and digits alone count, in
-   either case, behind the last '.'. */
-enum genai_end genai_finish_reason(const char *text, size_t length);
-enum genai_end genai_error_type(const char *text, size_t length);
 
 enum genai_verdict { GENAI_NOT_SAID, GENAI_GOOD, GENAI_BAD };
 struct genai_judged {
@@ -114,3 +119,11 @@ bool genai_judge(const struct genai_facts *span, struct genai_judged *out);
 const char *genai_service(const struct genai_facts *span, const struct genai_facts *resource);
 const char *genai_release(const struct genai_facts *span, const struct genai_facts *resource);
 const char *genai_stratum(const struct genai_facts *span, const struct genai_facts *resource);
+/* The attribute that holds and is no name, with the beginning of its value, made safe; lent by `names` and
+   the facts. NULL: it is one, or there is none. */
+const char *genai_no_service(const struct genai_names *names, const struct genai_facts *span,
+                             const struct genai_facts *resource, const char **value);
+const char *genai_no_release(const struct genai_names *names, const struct genai_facts *span,
+                             const struct genai_facts *resource, const char **value);
+/* What of the facts is wrong; NULL: nothing. */
+const struct genai_wrong *genai_wrong(const struct genai_facts *facts);

@@ -177,9 +177,9 @@ def test_nothing_of_the_content_is_kept(world, app):
     world.database.sql(f"DELETE FROM observations WHERE service = '{name}'")
     for exporter in ("http", "proto"):
         one = app({"service.name": name, "service.version": "v1", "app.prompt": SECRET}, exporter)
-        one.make(chat(times=3), chat(attributes={"feature_flag.result.variant": f"{SECRET} is no name"}))
+        one.make(chat(times=3), chat(attributes={"gen_ai.usage.input_tokens": SECRET, "gen_ai.response.time_to_first_chunk": SECRET}))
         one.make(chat(attributes={"gen_ai.response.finish_reasons": [SECRET], "error.type": SECRET}))
-    assert counted(world, name, "outcomes") == 8
+    assert counted(world, name, "outcomes") == 10
     dump = subprocess.run(["pg_dump", world.database.conninfo], capture_output=True, text=True, timeout=60)
     assert dump.returncode == 0 and name in dump.stdout, dump.stderr
     assert SECRET not in dump.stdout
@@ -223,6 +223,44 @@ def test_what_the_sender_has_judged_itself_wins(world, app):
         assert said in "\n".join(answer["said"]) and SECRET not in str(answer["said"]), answer
         assert said in open(world.daemon.log).read()
     assert sli(world, name, "refusal") == (6, 2) and counted(world, name, "outcomes") == 11
+
+
+def test_a_first_chunk_in_milliseconds_is_not_believed(world, app):
+    """And what else cannot be; the spans count for all that is right in them."""
+    name, chunk = "impossible", "gen_ai.response.time_to_first_chunk"
+    known(world, name, slos={"refusal": {"objective": 90}, "error": {"objective": 90},
+                              "ttft": {"objective": 90, "threshold": "200ms"}})
+    one = app({"service.name": name, "service.version": "v1"})
+
+    def said(**attributes):
+        made = chat(times=2, lasts_ms=1500, attributes={k.replace("__", "."): v for k, v in attributes.items()})
+        answer = one.make({**made, "attributes": {k: v for k, v in made["attributes"].items() if v is not None}})
+        assert answer["results"][0]["code"] == 0
+        text = "\n".join(answer["said"])
+        assert SECRET not in text
+        return text
+    assert said(**{chunk: 0.4}) == "" and said(**{chunk: 1.5}) == ""
+    for wrong, told in (({chunk: 400}, f"{chunk} is later than the end of its span: seconds are expected"),
+                        ({chunk: SECRET}, f"{chunk} says nothing: a number of seconds"),
+                        ({chunk: -1}, f"{chunk} says nothing: a number of seconds"),
+                        ({chunk: None, "gen_ai.response.time_to_first_token": 0.4}, f"did you mean {chunk}?"),
+                        ({"gen_ai.usage.input_tokens": SECRET}, "gen_ai.usage.input_tokens says nothing: a whole number"),
+                        ({"http.response.status_code": "200"}, "http.response.status_code says nothing")):
+        answer = said(**wrong)
+        assert told in answer and "not counted; the first" not in answer, answer
+        assert told in open(world.daemon.log).read()
+    assert sli(world, name, "ttft") == (8, 8), "two of each that is right"
+    assert counted(world, name, "outcomes") == 16 and sli(world, name, "error") == (16, 0)
+
+
+def test_a_release_that_is_no_name_is_said_with_what_it_is(world, app):
+    name = "no-name"
+    known(world, name)
+    one = app({"service.name": name, "service.version": "v1"})
+    for variant, told in (("bad name!", '"bad?name?"'), (7, '"the number 7"')):
+        said = "\n".join(one.make(chat(attributes={"feature_flag.result.variant": variant}))["said"])
+        assert f"feature_flag.result.variant {told} names no release" in said.replace("\\", ""), said
+    assert counted(world, name, "outcomes") == 0
 
 
 def test_without_a_token_the_sdk_hears_it(world, app):
@@ -326,6 +364,23 @@ def test_a_threshold_that_is_no_bound_is_said_to_the_application_and_in_the_log(
     assert "threshold of 2000 ms is no bound" in said and "below: 1280 ms, above: 2560 ms" in said, said
     assert counted(world, name, "outcomes") == 20 and sli(world, name, "latency") == (0, 0)
     assert "is no bound" in open(world.daemon.log).read()
+
+
+def test_a_unit_or_kind_that_is_not_expected_is_refused(world, app):
+    name = "units"
+    known(world, name, policy=PATIENT, slos={"error": {"objective": 90}, "latency": {"objective": 90, "threshold": "1280ms"}})
+    one = app({"service.name": name, "service.version": "v1"}, script="signals.mjs", temporality="DELTA")
+    for command, told in (({"record": [{**calls(0.05, 20), "unit": "min"}]}, 'its unit is "min"; s or ms is expected'),
+                          ({"gauge": [{**calls(3, 1), "name": "gen_ai.server.request.duration"}]},
+                           "gen_ai.server.request.duration is a gauge; a histogram is expected"),
+                          ({"record": [{"name": "gen_ai.client.token.usage", "value": 1, "unit": "k{token}", "attributes": {
+                              **CALL, "gen_ai.token.type": "input"}}]}, 'its unit is "k{token}"; {token} is expected')):
+        said = "\n".join(one.ask(**command)["said"]).replace("\\", "")
+        assert told in said and "1 data points were not counted" in said, said
+    assert counted(world, name, "outcomes") == 0 and counted(world, name, "sums[3]") == 0
+    one = app({"service.name": name, "service.version": "v1"}, script="signals.mjs", temporality="DELTA", bounds=[640, 1280])
+    assert not one.ask(record=[{**calls(500, 3), "unit": "ms"}, {**calls(2000, 2), "unit": "ms"}])["said"]
+    assert sli(world, name, "latency") == (5, 2) and counted(world, name, "sums[1]") == 5500
 
 
 @pytest.mark.parametrize("exporter", ["http", "proto"])

@@ -150,6 +150,20 @@ Test(gateway_events, a_judgement_that_says_nothing_is_told_to_the_sender)
     expect("k[8]", 2);
 }
 
+Test(gateway_events, other_values_of_a_wrong_kind_reject_nothing)
+{
+    begin("v1"); /* whoever else's record */
+    add("http.request", "", TEXT("http.response.status_code", "200"));
+    counted();
+    begin("v1");
+    add("http.request", "", TEXT("http.response.status_code", "200") "," TRUTH("serin.sli.zzz", "true"));
+    told("\"rejectedLogRecords\":\"1\"", "serin.sli.zzz is no SLI");
+    begin("v1");
+    add(DETAILS, "", CHAT "," TEXT("gen_ai.usage.input_tokens", "maybe"));
+    told("", "gen_ai.usage.input_tokens says nothing: a whole number from 0 to 1,000,000,000 is expected");
+    expect("outcomes", 1);
+}
+
 Test(gateway_events, requests_count_once_by_their_span_or_by_their_event)
 {
     begin("v1");

@@ -269,3 +269,62 @@ Test(gateway_traces, the_attributes_can_be_named)
     cr_assert_eq(
         database_number(&world.database, "SELECT sum(outcomes) FROM observations WHERE release = 'v1'"), 1);
 }
+
+#define NUMBER(key, value) ",{\"key\":\"" key "\",\"value\":{\"doubleValue\":" value "}}"
+#define FIRST_CHUNK        "gen_ai.response.time_to_first_chunk"
+
+/* One span that lasted 1.5 s; what is said of it, though it counts. NULL: nothing. */
+static void said_of(int id, const char *attributes, const char *expected)
+{
+    begin("chat", "v1");
+    add(id, 1600, 1500, attributes);
+    struct reply reply = post(end());
+    gateway_expect(&reply, 200);
+    if (expected == NULL)
+        cr_assert_str_eq(reply.body, "{}", "%s: %s", attributes, reply.body);
+    else
+        cr_assert_not_null(strstr(reply.body, expected), "%s: %s", attributes, reply.body);
+    cr_assert_null(strstr(reply.body, "rejectedSpans"), "%s", reply.body);
+}
+
+Test(gateway_traces, a_first_chunk_after_the_end_is_not_counted_and_the_rest_is)
+{
+    said_of(1, NUMBER(FIRST_CHUNK, "1.6"), NULL);
+    cr_assert_eq(total("sums[2]"), 1600);
+    said_of(2, NUMBER(FIRST_CHUNK, "1.601"), "seconds are expected");
+    said_of(3, NUMBER(FIRST_CHUNK, "400"),
+            "gen_ai.response.time_to_first_chunk is later than the end of its span: seconds are expected");
+    said_of(4, NUMBER(FIRST_CHUNK, "-0.1"), "says nothing: a number of seconds from 0 to 86,400 is expected");
+    said_of(5, NUMBER(FIRST_CHUNK, "\"NaN\""), "says nothing: a number of seconds");
+    said_of(6, TEXT(FIRST_CHUNK, "0.4"), "says nothing: a number of seconds");
+    said_of(7, NUMBER("gen_ai.response.time_to_first_token", "0.4"),
+            "gen_ai.response.time_to_first_token is not read; did you mean "
+            "gen_ai.response.time_to_first_chunk?");
+    said_of(8, TEXT("gen_ai.usage.input_tokens", "12"),
+            "gen_ai.usage.input_tokens says nothing: a whole number");
+    said_of(9, TEXT("http.response.status_code", "200"),
+            "http.response.status_code says nothing: a whole number from 100 to 599 is expected");
+    cr_assert_eq(total("sums[2]"), 1600);
+    cr_assert_eq(total("sums[3]"), 0);
+    cr_assert_eq(total("outcomes"), 9);
+    cr_assert_eq(total("n[6]"), 9);
+}
+
+Test(gateway_traces, what_names_a_release_but_is_no_name_is_said_with_its_value)
+{
+    begin("chat", "v1");
+    add(1, 100, 50, TEXT("feature_flag.result.variant", "bad name!"));
+    struct reply reply = post(end());
+    gateway_expect(&reply, 200);
+    cr_assert_not_null(strstr(reply.body, "feature_flag.result.variant \\\"bad?name?\\\" names no release"),
+                       "%s", reply.body);
+    begin("chat", "v1");
+    add(2, 100, 50, ",{\"key\":\"feature_flag.result.variant\",\"value\":{\"intValue\":7}}");
+    add(3, 100, 50, TEXT("serin.service", "no service"));
+    reply = post(end());
+    gateway_expect(&reply, 200);
+    cr_assert_not_null(
+        strstr(reply.body, "feature_flag.result.variant \\\"the number 7\\\" names no release"), "%s",
+        reply.body);
+    cr_assert_eq(total("outcomes"), 0);
+}

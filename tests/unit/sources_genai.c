@@ -270,22 +270,116 @@ static void wrong(const char *key, bool as_text, int why, const char *name)
         take_text(&facts, key, "maybe");
     else
         take_bool(&facts, key, true);
-    cr_assert_eq((int)facts.misjudged.why, why, "%s", key);
-    cr_assert_str_eq(facts.misjudged.name, name);
+    cr_assert_eq((int)facts.wrong.why, why, "%s", key);
+    cr_assert_str_eq(facts.wrong.name, name);
     take_bool(&facts, "serin.sli.other", true); /* the first is kept */
-    cr_assert(why == GENAI_ALL_JUDGE || strcmp(facts.misjudged.name, name) == 0);
+    cr_assert(why == GENAI_ALL_RIGHT || strcmp(facts.wrong.name, name) == 0);
 }
 
 Test(sources_genai, what_judges_nothing_is_kept_by_its_name_alone)
 {
-    wrong("serin.sli.refusal", false, GENAI_ALL_JUDGE, "");
-    wrong("serin.sli", false, GENAI_ALL_JUDGE, "");
+    wrong("serin.sli.refusal", false, GENAI_ALL_RIGHT, "");
+    wrong("serin.sli", false, GENAI_ALL_RIGHT, "");
     wrong("serin.sli.refusals", false, GENAI_NO_SLI, "refusals");
     wrong("serin.sli.refusals", true, GENAI_NO_SLI, "refusals");
     wrong("serin.sli.refusal", true, GENAI_NO_BOOL, "refusal");
     wrong("serin.sli.a\n\xff\"b", false, GENAI_NO_SLI, "a???b");
     wrong("serin.sli.0123456789012345678901234567890123456789", false, GENAI_NO_SLI,
           "012345678901234567890123456789012345678");
+}
+
+/* Of every attribute that has a kind, each value that it cannot have. */
+Test(sources_genai, a_value_of_the_wrong_kind_says_nothing_and_is_noted)
+{
+    static const struct {
+        const char *key;
+        bool texts, seconds; /* else whole numbers */
+    } rows[] = {
+        {"gen_ai.provider.name", true, false},           {"gen_ai.system", true, false},
+        {"gen_ai.response.finish_reasons", true, false}, {"gen_ai.response.time_to_first_chunk", false, true},
+        {"gen_ai.usage.input_tokens", false, false},     {"gen_ai.usage.prompt_tokens", false, false},
+        {"gen_ai.usage.output_tokens", false, false},    {"gen_ai.usage.completion_tokens", false, false},
+        {"http.response.status_code", false, false},     {"http.status_code", false, false}};
+    static const struct genai_value values[] = {{.kind = GENAI_TEXT, .text = "12", .length = 2},
+                                                {.kind = GENAI_BOOL, .integer = 1},
+                                                {.kind = GENAI_INTEGER, .integer = -12},
+                                                {.kind = GENAI_NUMBER, .number = -0.5},
+                                                {.kind = GENAI_NUMBER, .number = NAN},
+                                                {.kind = GENAI_NUMBER, .number = INFINITY},
+                                                {.kind = GENAI_INTEGER, .integer = INT64_C(1) << 62},
+                                                {.kind = GENAI_NUMBER, .number = 200.5}};
+    enum { VALUES = sizeof values / sizeof values[0] };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        for (size_t j = 0; j < VALUES; j++) {
+            struct genai_facts facts;
+            bool right = (rows[i].texts && j == 0) || (rows[i].seconds && j == VALUES - 1);
+            genai_facts_begin(&facts);
+            take(&facts, rows[i].key, &values[j]);
+            const struct genai_wrong *noted = genai_wrong(&facts);
+            cr_assert_eq(noted == NULL, right, "%s, value %zu", rows[i].key, j);
+            if (right)
+                continue;
+            cr_assert_eq((int)noted->why, GENAI_NO_VALUE);
+            cr_assert_str_eq(noted->name, rows[i].key);
+            cr_assert_not_null(noted->expected);
+            cr_assert(facts.first_chunk_s == -1 && facts.input_tokens == -1 && facts.output_tokens == -1 &&
+                      facts.http_status == 0 && facts.finished == 0 && !facts.says_refusal);
+        }
+    }
+}
+
+Test(sources_genai, what_is_right_is_not_noted_and_stays)
+{
+    struct genai_facts facts;
+    genai_facts_begin(&facts);
+    take_integer(&facts, "gen_ai.response.time_to_first_chunk", 86400);
+    take_integer(&facts, "gen_ai.usage.input_tokens", 0);
+    take_integer(&facts, "gen_ai.usage.output_tokens", 1000000000);
+    take_integer(&facts, "http.response.status_code", 599);
+    take_integer(&facts, "http.status_code", 0); /* there was none */
+    take_text(&facts, "gen_ai.request.model", "m");
+    take_text(&facts, "gen_ai.response.time_to_first_toke", "x");
+    cr_assert_null(genai_wrong(&facts));
+    cr_assert(facts.http_status == 599 && facts.input_tokens == 0 && facts.output_tokens == 1000000000);
+    take_text(&facts, "gen_ai.usage.prompt_tokens", "many");
+    cr_assert_eq(facts.input_tokens, 0);
+    cr_assert_str_eq(genai_wrong(&facts)->name, "gen_ai.usage.prompt_tokens");
+}
+
+Test(sources_genai, a_name_near_one_that_is_read_is_noted_unless_that_one_is_there_too)
+{
+    struct genai_facts facts;
+    genai_facts_begin(&facts);
+    take_number(&facts, "gen_ai.response.time_to_first_token", 0.5);
+    cr_assert_eq(facts.first_chunk_s, -1);
+    cr_assert_eq((int)genai_wrong(&facts)->why, GENAI_OTHER_NAME);
+    cr_assert_str_eq(genai_wrong(&facts)->name, "gen_ai.response.time_to_first_token");
+    cr_assert_str_eq(genai_wrong(&facts)->expected, "gen_ai.response.time_to_first_chunk");
+    take_number(&facts, "gen_ai.response.time_to_first_chunk", 0.5);
+    cr_assert_null(genai_wrong(&facts));
+    genai_facts_begin(&facts);
+    take_text(&facts, "gen_ai.response.finish_reason", "stop");
+    cr_assert_eq(facts.finished, 0);
+    cr_assert_str_eq(genai_wrong(&facts)->expected, "gen_ai.response.finish_reasons");
+    take_text(&facts, "gen_ai.response.finish_reasons", "stop");
+    cr_assert_null(genai_wrong(&facts));
+}
+
+Test(sources_genai, what_means_most_is_noted_first)
+{
+    struct genai_facts facts;
+    genai_facts_begin(&facts);
+    take_number(&facts, "gen_ai.response.time_to_first_token", 0.5);
+    take_text(&facts, "http.response.status_code", "200");
+    cr_assert_str_eq(genai_wrong(&facts)->name, "http.response.status_code");
+    take_text(&facts, "gen_ai.usage.input_tokens", "200");
+    cr_assert_str_eq(genai_wrong(&facts)->name, "http.response.status_code");
+    take_bool(&facts, "serin.sli.x", true);
+    cr_assert_str_eq(genai_wrong(&facts)->name, "x");
+    cr_assert_null(genai_wrong(&facts)->expected);
+    take_text(&facts, "gen_ai.usage.input_tokens", "200");
+    take_text(&facts, "serin.sli.error", "yes");
+    cr_assert_str_eq(genai_wrong(&facts)->name, "x");
 }
 
 Test(sources_genai, only_requests_to_a_model_are_inference)
@@ -330,6 +424,51 @@ Test(sources_genai, names_in_the_order_of_the_conventions)
     cr_assert_str_eq(genai_release(&facts, &resource), "");
 }
 
+/* Which attribute it is, and with what; made safe for logs. */
+static void no_release(const struct genai_facts *facts, const struct genai_facts *resource,
+                       const char *attribute, const char *expected)
+{
+    const char *value = NULL, *found = genai_no_release(&names, facts, resource, &value);
+    cr_assert_str_eq(found, attribute);
+    cr_assert_str_eq(value, expected);
+    cr_assert_str_eq(genai_release(facts, resource), "");
+}
+
+Test(sources_genai, what_is_no_name_is_told_apart_from_none)
+{
+    static const char attribute[] = "feature_flag.result.variant";
+    const char *value;
+    struct genai_facts facts, resource;
+    genai_facts_begin(&facts);
+    genai_facts_begin(&resource);
+    cr_assert_null(genai_no_release(&names, &facts, &resource, &value));
+    cr_assert_null(genai_no_service(&names, &facts, &resource, &value));
+    take_text(&resource, "service.version", "v 1");
+    no_release(&facts, &resource, "service.version", "v?1");
+    take_text(&resource, "serin.release", "");
+    no_release(&facts, &resource, "serin.release", "");
+    take_text(&facts, attribute, "bad \"name\"\n\xc3\xa4!");
+    no_release(&facts, &resource, attribute, "bad??name?????");
+    take_text(&facts, attribute, "0123456789012345678901234567890123456789012345678901234567890123456789");
+    no_release(&facts, &resource, attribute,
+               "012345678901234567890123456789012345678901234567890123456789012");
+    take_integer(&facts, attribute, -7);
+    no_release(&facts, &resource, attribute, "the number -7");
+    take_number(&facts, attribute, 1.5);
+    no_release(&facts, &resource, attribute, "the number 1.5");
+    take_bool(&facts, attribute, false);
+    no_release(&facts, &resource, attribute, "the bool false");
+    take_text(&facts, attribute, "v1");
+    cr_assert_null(genai_no_release(&names, &facts, &resource, &value));
+    cr_assert_str_eq(genai_release(&facts, &resource), "v1");
+    take_text(&resource, "service.name", "a b");
+    cr_assert_str_eq(genai_no_service(&names, &facts, &resource, &value), "service.name");
+    cr_assert_str_eq(value, "a?b");
+    take_integer(&facts, "serin.service", 3);
+    cr_assert_str_eq(genai_no_service(&names, &facts, &resource, &value), "serin.service");
+    cr_assert_str_eq(genai_service(&facts, &resource), "");
+}
+
 Test(sources_genai, measures_are_held_to_their_ranges)
 {
     struct genai_facts facts;
@@ -363,7 +502,9 @@ Test(sources_genai, content_leaves_no_trace)
                                        "error.type",
                                        "gen_ai.response.finish_reasons",
                                        "gen_ai.provider.name",
-                                       "feature_flag.result.variant"};
+                                       "gen_ai.usage.input_tokens",
+                                       "gen_ai.response.time_to_first_token",
+                                       "http.response.status_code"};
     static const char secret[] = "Zwetschgendatschi with cream";
     struct genai_facts facts;
     genai_facts_begin(&facts);

@@ -39,7 +39,7 @@ function make(request) {
   const end = Date.now();
   const span = tracer.startSpan(request.name ?? 'chat m1', {
     kind: SpanKind.CLIENT,
-    startTime: end - (request.lasts_ms ?? 20),
+    startTime: end - (request.lasts_ms ?? 500),
     attributes: request.attributes,
   });
   for (const event of request.events ?? []) span.addEvent(event.name, event.attributes);

@@ -39,16 +39,22 @@ const logger = logs.getLogger('app');
 const seconds = [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92];
 const advice = { explicitBucketBoundaries: settings.bounds ?? seconds };
 const made = new Map();
-const instrument = (name, kind) => {
-  if (!made.has(name)) made.set(name, kind === 'counter' ? meter.createCounter(name)
-                                                          : meter.createHistogram(name, { unit: 's', advice }));
-  return made.get(name);
+const makers = {
+  counter: (name) => meter.createCounter(name),
+  gauge: (name) => meter.createGauge(name),
+  histogram: (name, unit) => meter.createHistogram(name, { unit, advice }),
+};
+const instrument = (name, kind, unit = 's') => {
+  const key = [name, kind, unit].join();
+  if (!made.has(key)) made.set(key, makers[kind](name, unit));
+  return made.get(key);
 };
 
 for await (const line of createInterface({ input: process.stdin })) {
-  const { record = [], count = [], log = [] } = JSON.parse(line);
-  for (const { name, value, attributes, times = 1 } of record)
-    for (let i = 0; i < times; i++) instrument(name, 'histogram').record(value, attributes);
+  const { record = [], count = [], gauge = [], log = [] } = JSON.parse(line);
+  for (const { name, value, unit, attributes, times = 1 } of record)
+    for (let i = 0; i < times; i++) instrument(name, 'histogram', unit).record(value, attributes);
+  for (const { name, value, attributes } of gauge) instrument(name, 'gauge').record(value, attributes);
   for (const { name, value, attributes } of count) instrument(name, 'counter').add(value, attributes);
   for (const { times = 1, ...entry } of log) for (let i = 0; i < times; i++) logger.emit(entry);
   await meters.forceFlush().catch(note);
