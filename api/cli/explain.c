@@ -73,6 +73,18 @@ void explain_forecast(struct json_object *forecast, struct text *out)
     text_puts(out, ".\n");
 }
 
+void explain_warnings(struct json_object *rollout, struct text *out)
+{
+    for (size_t i = 0; i < pick_length(rollout, "warnings"); i++) {
+        struct json_object *warning = pick_nth(rollout, "warnings", i);
+        struct text line;
+        text_init(&line, 2048);
+        text_printf(&line, "Warning: %s %s", pick_text(warning, "detail"), pick_text(warning, "next_step"));
+        output_wrap(out, text_get(&line), 2, 100);
+        text_free(&line);
+    }
+}
+
 void explain_muted(struct json_object *rollout, struct text *out)
 {
     char until[OUTPUT_MAX];

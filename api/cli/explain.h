@@ -18,3 +18,5 @@ void explain_where(struct json_object *rollout, struct text *out);
 /* "At 12 requests a second (measured over the last 10 min) this plan needs about 3 h; step 1 about 40 min."
    on a line of its own; nothing for a forecast that is null. */
 void explain_forecast(struct json_object *forecast, struct text *out);
+/* Its warnings, as a start or retry answers with them; nothing where there are none. */
+void explain_warnings(struct json_object *rollout, struct text *out);

@@ -63,6 +63,7 @@ static void show_started(struct cli *cli, struct json_object *rollout)
         output_wrap(&out, pick_text(rollout, "reason"), 2, 100);
     }
     explain_forecast(pick(rollout, "forecast"), &out);
+    explain_warnings(rollout, &out);
     cli_print(cli, &out);
     fflush(cli->out);
 }

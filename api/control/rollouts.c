@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+enum { WARNINGS_MAX = 32 * 1024 };
+
 static enum status answer(struct call *call, const char *id)
 {
     int64_t version = 0;
@@ -16,17 +18,25 @@ static enum status answer(struct call *call, const char *id)
     return status;
 }
 
-/* The same of a rollout that was just started, with the time that it is expected to take. */
+/* The same of a rollout that was just started, with the time that it is expected to take,
+   and what stands in its way. */
 static enum status answer_started(struct call *call, const char *id)
 {
     struct text *body = &call->response->body;
     enum status status = answer(call, id);
     if (status != STATUS_OK || body->length < 2 || text_get(body)[body->length - 1] != '}')
         return status;
+    struct text warnings;
+    text_init(&warnings, WARNINGS_MAX);
     body->data[--body->length] = '\0';
     text_puts(body, ",\"forecast\":");
-    status = rollout_forecast(call->db, id, body, call->fault);
+    status = rollout_forecast(call->db, id, body, &warnings, call->fault);
+    text_puts(body, ",\"warnings\":");
+    text_puts(body, text_get(&warnings));
     text_putc(body, '}');
+    if (status == STATUS_OK)
+        status = text_status(&warnings);
+    text_free(&warnings);
     return status == STATUS_OK ? text_status(body) : status;
 }
 

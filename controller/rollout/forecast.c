@@ -1,11 +1,17 @@
-/* The expected time of a rollout, told at its start. */
+/* The expected time of a rollout, and what is known to stand in its way, told at its start. */
 #include "spec/forecast.h"
+#include "base/json.h"
+#include "base/number.h"
+#include "decision/reporting.h"
+#include "rollout/reason.h"
 #include "rollout/rollout.h"
 #include "rollout/state.h"
 #include "store/preconditions.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static void put_seconds(struct text *out, const char *name, double seconds)
 {
@@ -49,14 +55,87 @@ static void only_bake(const struct rollout_state *state, double rps, struct spec
     forecast->step[0].slowest = SLI_COUNT;
 }
 
-enum status rollout_forecast(struct db *db, const char *id, struct text *out, struct fault *fault)
+/* --- what nobody reports ---------------------------------------------------------------------------- */
+
+struct unreported {
+    uint32_t set;     /* guardrails (1 << sli) of whose SLI nothing is known of stable, not even once */
+    int64_t outcomes; /* of stable in the last ten minutes */
+};
+
+static enum status find_unreported(struct db *db, const struct rollout_state *state, struct unreported *out,
+                                   struct fault *fault)
 {
+    int64_t known[SLI_COUNT];
+    *out = (struct unreported){.set = 0};
+    if (state->row.stable[0] == '\0' || spec_source_kind(state->spec.source.kind)->polled)
+        return STATUS_OK;
+    enum status status =
+        preconditions_reported(db, state->row.service, state->row.stable, &out->outcomes, known, fault);
+    for (int i = 0; i < SLI_COUNT && status == STATUS_OK && out->outcomes >= REPORTING_MIN; i++)
+        if (state->spec.policy.guardrail[i].used && known[i] == 0)
+            out->set |= 1u << i;
+    return status;
+}
+
+/* Nothing ends by itself for which a proof is needed that cannot come. */
+static void forget_proof(struct spec_forecast *forecast)
+{
+    forecast->total_s = INFINITY;
+    for (size_t i = 0; i < forecast->steps; i++) {
+        forecast->step[i].seconds = forecast->step[i].proof_s = INFINITY;
+        forecast->step[i].pace = PACED_BY_PROOF;
+        forecast->step[i].in_time = false;
+    }
+}
+
+static void put_warning(struct text *out, const struct rollout_state *state, enum sli sli, int64_t outcomes)
+{
+    char detail[400], next[400], report[240], number[32];
+    bool by_time = state->spec.policy.pace == PACE_TIME;
+    reason_report_as(INT64_C(1) << sli, report, sizeof report);
+    snprintf(
+        detail, sizeof detail,
+        "Nobody reports %s: %s has counted %s requests in the last 10 min, none of them with it, nor any in "
+        "the day before. %s",
+        sli_name(sli), state->row.stable, number_count(outcomes, number),
+        by_time ? "It will watch nothing while the plan goes on by time."
+                : "The first step will hold for it.");
+    snprintf(next, sizeof next, "%s. Or abort this rollout, take %s out of the objectives, and start anew.",
+             report, sli_name(sli));
+    text_printf(out, "{\"sli\":\"%s\",\"detail\":", sli_name(sli));
+    json_put_string(out, detail, strlen(detail));
+    text_puts(out, ",\"next_step\":");
+    json_put_string(out, next, strlen(next));
+    text_putc(out, '}');
+}
+
+static void put_warnings(struct text *out, const struct rollout_state *state,
+                         const struct unreported *unreported)
+{
+    bool first = true;
+    text_putc(out, '[');
+    for (int i = 0; i < SLI_COUNT; i++) {
+        if ((unreported->set >> i & 1) == 0)
+            continue;
+        text_puts(out, first ? "" : ",");
+        put_warning(out, state, (enum sli)i, unreported->outcomes);
+        first = false;
+    }
+    text_putc(out, ']');
+}
+
+enum status rollout_forecast(struct db *db, const char *id, struct text *out, struct text *warnings,
+                             struct fault *fault)
+{
+    struct unreported unreported = {.set = 0};
     struct rollout_state *state = NULL;
     struct spec_forecast forecast;
     double measured = 0;
     enum status status = state_load(db, id, false, &state, fault);
     if (status == STATUS_OK)
         status = preconditions_rate(db, state->row.service, &measured, fault);
+    if (status == STATUS_OK)
+        status = find_unreported(db, state, &unreported, fault);
     if (status == STATUS_OK) {
         double rps = measured > 0 ? measured : (double)state->spec.policy.rps_milli / 1000;
         if (rps > 0) {
@@ -64,10 +143,13 @@ enum status rollout_forecast(struct db *db, const char *id, struct text *out, st
                 only_bake(state, rps, &forecast);
             else
                 spec_forecast(&state->slos, &state->spec, &state->plan, rps, &forecast);
+            if (unreported.set != 0 && state->spec.policy.pace != PACE_TIME)
+                forget_proof(&forecast);
             put(out, &forecast, measured > 0);
         } else {
             text_puts(out, "null");
         }
+        put_warnings(warnings, state, &unreported);
     }
     state_free(state);
     return status;

@@ -91,8 +91,11 @@ enum status rollout_record(struct db *db, const char *id, const char *cursor, st
                            char next[ROLLOUT_RECORD_CURSOR], struct fault *fault) MUST_CHECK;
 
 /* How long a rollout takes a healthy canary at the rate of the last ten minutes, else at the policy's
-   expected_rps (schema Forecast), appended to `out`; "null" where no rate is known. Reads only. */
-enum status rollout_forecast(struct db *db, const char *id, struct text *out, struct fault *fault) MUST_CHECK;
+   expected_rps (schema Forecast; "null" where no rate is known), and what stands in the way already: SLIs
+   that nobody reports of stable, and so never of the canary (an array of StartWarning). Appended to
+   `forecast` and `warnings`. Reads only. */
+enum status rollout_forecast(struct db *db, const char *id, struct text *forecast, struct text *warnings,
+                             struct fault *fault) MUST_CHECK;
 
 /* The explanation of a rollout as JSON (schema Explanation), appended to `out`. Reads only. */
 enum status rollout_explain(struct db *db, const char *id, struct text *out, struct fault *fault) MUST_CHECK;

@@ -3,6 +3,8 @@
 
 #include "preconditions.sql.h"
 
+#include <string.h>
+
 enum status preconditions_documents(struct db *db, const char *service, struct text *slos,
                                     struct text *policy, struct fault *fault)
 {
@@ -44,6 +46,24 @@ enum status preconditions_spent(struct db *db, const char *service, enum sli sli
     if (status == STATUS_OK) {
         *requests = db_get_number(rows, 0, 0);
         *bad = db_get_number(rows, 0, 1);
+    }
+    db_rows_free(rows);
+    return status;
+}
+
+enum status preconditions_reported(struct db *db, const char *service, const char *release, int64_t *outcomes,
+                                   int64_t known[SLI_COUNT], struct fault *fault)
+{
+    struct db_params params = {.count = 0};
+    struct db_rows *rows = NULL;
+    db_text(&params, service);
+    db_text(&params, release);
+    memset(known, 0, SLI_COUNT * sizeof *known);
+    *outcomes = 0;
+    enum status status = db_run(db, &sql_reported_slis, &params, &rows, fault);
+    if (status == STATUS_OK && db_get_integer(rows, 0, 0) > 0) {
+        *outcomes = db_get_integer(rows, 0, 0);
+        db_get_integers(rows, 0, 1, known, SLI_COUNT);
     }
     db_rows_free(rows);
     return status;

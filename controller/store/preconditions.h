@@ -16,6 +16,11 @@ enum status preconditions_rate(struct db *db, const char *service, double *rps,
 enum status preconditions_spent(struct db *db, const char *service, enum sli sli, int64_t window_s,
                                 double *requests, double *bad, struct fault *fault) MUST_CHECK;
 
+/* Outcomes of `release` in the last ten minutes, and of how many requests each SLI was known then and in the
+   day before that. */
+enum status preconditions_reported(struct db *db, const char *service, const char *release, int64_t *outcomes,
+                                   int64_t known[SLI_COUNT], struct fault *fault) MUST_CHECK;
+
 /* A key of this service sticks to one arm: its `sticky` is not "none". */
 enum status preconditions_keyed(struct db *db, const char *service, bool *keyed,
                                 struct fault *fault) MUST_CHECK;

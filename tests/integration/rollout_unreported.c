@@ -53,7 +53,7 @@ static void count(int second, const char *release, int requests, int with)
         BEGINNING + second, release, requests, requests, with, requests, requests - with);
 }
 
-static char *begin(const char *more)
+static void open_world(const char *more)
 {
     char policy[600];
     snprintf(
@@ -64,6 +64,11 @@ static char *begin(const char *more)
         more);
     world_open(&world, "{\"refusal\":{\"objective\":90},\"error\":{\"objective\":90}}", policy);
     world_sql(&world, "UPDATE services SET sticky = 'none'");
+}
+
+static char *begin(const char *more)
+{
+    open_world(more);
     char *id = strdup(world_start(&world, "v2"));
     world_at(&world, 1);
     world_gateway_applies(&world);
@@ -165,4 +170,67 @@ Test(rollout_unreported, a_plan_by_time_goes_on_and_says_that_nothing_is_watched
     cr_assert_eq(run(id, 10, 150, 0, 0), -1);
     cr_expect_str_eq(field(id, "phase"), "completed", "%s", field(id, "reason"));
     free(id);
+}
+
+/* --- before it starts ------------------------------------------------------------------------------- */
+
+/* What a start answers beside the rollout: forecast, then warnings. Static. */
+static const char *foretold(const char *id)
+{
+    static char copy[4096];
+    struct text forecast, warnings;
+    struct fault fault = {0};
+    text_init(&forecast, 1 << 16);
+    text_init(&warnings, 1 << 16);
+    db_deadline(world.db, clock_mono_after_ms(clock_mono(), 10000));
+    cr_assert_eq(rollout_forecast(world.db, id, &forecast, &warnings, &fault), STATUS_OK, "%s", fault.detail);
+    snprintf(copy, sizeof copy, "%s %s", text_get(&forecast), text_get(&warnings));
+    text_free(&forecast);
+    text_free(&warnings);
+    return copy;
+}
+
+static const char *warned(const char *more, int seconds, int with)
+{
+    open_world(more);
+    for (int second = -seconds; second < 0; second++)
+        count(second, "v1", 10, with);
+    return foretold(world_start(&world, "v2"));
+}
+
+Test(rollout_unreported, a_start_warns_of_what_stable_has_never_had, .fini = close_world)
+{
+    const char *said = warned("", 60, 0);
+    cr_expect_not_null(
+        strstr(said,
+               " [{\"sli\":\"refusal\",\"detail\":\"Nobody reports refusal: v1 has counted 600 "
+               "requests in the last 10 min, none of them with it"),
+        "%s", said);
+    cr_expect_not_null(strstr(said, "\"next_step\":\"Report refusal ("), "%s", said);
+    cr_expect_null(strstr(said, "\"sli\":\"error\""), "%s", said);
+    cr_expect_not_null(strstr(said, "\"total_s\":null"), "no time is foretold: %s", said);
+    cr_expect_not_null(strstr(said, "\"proof_s\":null,\"slowest\":null,\"in_time\":false"), "%s", said);
+}
+
+Test(rollout_unreported, a_start_does_not_warn_of_what_comes_rarely_or_may_come, .fini = close_world)
+{
+    const char *said = warned("", 9, 0);
+    cr_expect_not_null(strstr(said, "} []"), "90 requests say nothing: %s", said);
+    world_close(&world);
+    said = warned("", 60, 1);
+    cr_expect_not_null(strstr(said, "} []"), "%s", said);
+    cr_expect_null(strstr(said, "\"total_s\":null"), "%s", said);
+    world_close(&world);
+    open_world("");
+    for (int second = -60; second < 0; second++)
+        count(second, "v1", 10, 0);
+    world_sql(
+        &world,
+        "INSERT INTO observation_minutes (service, minute, release, admissions, outcomes, n, k, sums, "
+        "summed) "
+        "VALUES ('chat', %d, 'v1', 9, 9, '{1,0,9,0,0,0,0,0,0,0,0}', array_fill(0, '{11}'), array_fill(0, "
+        "'{6}'), array_fill(0, '{6}'))",
+        BEGINNING / 60 - 600);
+    said = foretold(world_start(&world, "v2"));
+    cr_expect_not_null(strstr(said, "} []"), "it was reported ten hours ago: %s", said);
 }
