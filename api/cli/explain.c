@@ -266,8 +266,12 @@ static void put_data(struct json_object *explanation, bool colors, struct text *
 /* What the data are good for, and what watches. */
 static void put_meaning(struct json_object *explanation, struct text *out)
 {
-    if (pick_has(pick(explanation, "data"), "says")) {
-        output_wrap(out, pick_text(pick(explanation, "data"), "says"), 2, WRAP);
+    struct json_object *data = pick(explanation, "data");
+    if (pick_has(data, "says")) {
+        output_wrap(out, pick_text(data, "says"), 2, WRAP);
+    }
+    for (size_t i = 0; i < pick_length(data, "unseen"); i++) {
+        output_wrap(out, pick_text(pick_nth(data, "unseen", i), "says"), 2, WRAP);
     }
     if (pick_has(pick(explanation, "watch"), "says")) {
         output_wrap(out, pick_text(pick(explanation, "watch"), "says"), 0, WRAP);

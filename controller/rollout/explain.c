@@ -66,7 +66,7 @@ static bool unreported(const struct rollout_state *state, enum sli sli)
 
 static struct json_object *guardrail_object(const struct rollout_state *state, enum sli sli,
                                             enum verdict verdict, const struct fault *source,
-                                            const struct cohort_unmatched *unmatched)
+                                            const struct cohort_unmatched *unmatched, uint32_t unseen)
 {
     const struct guardrail *guardrail = &state->spec.policy.guardrail[sli];
     const struct sli_evidence *evidence = &state->evidence.evidence.sli[sli];
@@ -77,6 +77,7 @@ static struct json_object *guardrail_object(const struct rollout_state *state, e
         return NULL;
     explain_guardrail_words(state, sli, verdict, source, says, sizeof says);
     explain_absent_words(sli, unmatched, says, sizeof says);
+    explain_unseen_words(state, sli, unseen, says, sizeof says);
     if (phase_live(state->row.phase) && state->row.step >= 1 && explain_proof_missing(state, sli)) {
         const char *unreported = explain_unreported_short(state, sli);
         if (unreported != NULL)
@@ -126,7 +127,8 @@ static struct json_object *source_object(const struct fault *source)
     return object;
 }
 
-static struct json_object *data_object(const struct rollout_state *state, const struct fault *source)
+static struct json_object *data_object(const struct rollout_state *state, const struct fault *source,
+                                       uint32_t unseen)
 {
     struct json_object *object = json_object_new_object();
     const struct evidence *evidence = &state->evidence.evidence;
@@ -142,6 +144,7 @@ static struct json_object *data_object(const struct rollout_state *state, const 
     explain_put_number(object, "rps", evidence->rps >= 0 ? evidence->rps : (double)NAN);
     explain_put(object, "blind_s", json_object_new_int64(blind_us / 1000000));
     explain_put(object, "source_error", source_object(source));
+    explain_put(object, "unseen", explain_unseen_object(state, unseen));
     return object;
 }
 
@@ -228,13 +231,13 @@ static struct judgement judged(struct rollout_state *state)
 
 static void put_guardrails(const struct rollout_state *state, const enum verdict verdicts[SLI_COUNT],
                            const struct fault *source, const struct cohort_unmatched *unmatched,
-                           struct json_object *out)
+                           uint32_t unseen, struct json_object *out)
 {
     struct json_object *guardrails = json_object_new_array();
     for (int i = 0; guardrails != NULL && i < SLI_COUNT; i++)
         if (state->spec.policy.guardrail[i].used)
-            json_object_array_add(guardrails,
-                                  guardrail_object(state, (enum sli)i, verdicts[i], source, unmatched));
+            json_object_array_add(
+                guardrails, guardrail_object(state, (enum sli)i, verdicts[i], source, unmatched, unseen));
     explain_put(out, "guardrails", guardrails);
 }
 
@@ -292,17 +295,18 @@ static enum status build(struct db *db, struct rollout_state *state, enum verdic
     for (int i = 0; i < SLI_COUNT; i++)
         verdicts[i] = verdicts[i] == VERDICT_COUNT ? VERDICT_INCONCLUSIVE : verdicts[i];
     state_snapshot(state, 0, &snapshot);
+    uint32_t unseen = explain_unseen(state);
     struct explain_against against = explain_against(state, &snapshot);
     explain_next_step(state, &snapshot, &against, &source, next_step, sizeof next_step);
     put_place(state, out);
     explain_since_then(state, since_then, sizeof since_then);
     explain_put_text(out, "since_then", since_then);
     explain_put_text(out, "next_step", next_step);
-    explain_put(out, "data", data_object(state, &source));
+    explain_put(out, "data", data_object(state, &source, unseen));
     explain_put(out, "watch", watch_object(state));
     explain_put(out, "judgement", judgement_object(state, &judgement, &against));
     explain_put(out, "muted", explain_mutes(state));
-    put_guardrails(state, verdicts, &source, &unmatched, out);
+    put_guardrails(state, verdicts, &source, &unmatched, unseen, out);
     explain_put(out, "needs", explain_needs(state, &snapshot, verdicts, &eta, unknown, sizeof unknown));
     explain_put(out, "eta_s", seconds_or_null(eta));
     explain_put_text(out, "eta_unknown", unknown);

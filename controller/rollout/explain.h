@@ -65,6 +65,14 @@ const char *explain_unreported_short(const struct rollout_state *state, enum sli
 bool explain_unreported_next(const struct rollout_state *state, char *out, size_t size);
 /* Guardrails (1 << sli) that may act and that nobody has reported in this step, however long it lasts. */
 uint32_t explain_unreported(const struct rollout_state *state);
+/* --- counters that have never been there (explain_unseen.c) ----------------------------------------- */
+/* SLIs (1 << sli) with a guardrail whose counter at a polled source no series was seen of. */
+uint32_t explain_unseen(const struct rollout_state *state);
+/* Adds to the words of a guardrail that its counter is one of `unseen`. */
+void explain_unseen_words(const struct rollout_state *state, enum sli sli, uint32_t unseen, char *out,
+                          size_t size);
+struct json_object *explain_unseen_object(const struct rollout_state *state, uint32_t unseen);
+
 /* What the quality of the data means for the comparison. */
 void explain_quality_words(const struct rollout_state *state, char *out, size_t size);
 /* Whether the comparison goes on at the highest weight. *compares: stable gets traffic now. */

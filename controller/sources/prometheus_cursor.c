@@ -1,5 +1,5 @@
-/* The cursor as JSON: {"v":1,"asked":"<digest>","at":s,"watched":[stable,canary],
-   "series":{"requests":[[key,target,arm,value,seen,missed],...],"error":[...]}}. */
+/* The cursor as JSON: {"v":1,"asked":"<digest>","at":s,"watched":[stable,canary],"unseen":["error",...],
+   "series":{"requests":[[key,target,arm,value,seen,missed],...],"refusal":[...]}}. */
 #include "sources/prometheus_cursor.h"
 
 #include "base/digest.h"
@@ -83,8 +83,16 @@ void cursor_write(const struct cursor *cursor, const char *asked, struct text *o
     char digest[DIGEST_HEX];
     bool first = true;
     asked_digest(asked, digest);
-    text_printf(out, "{\"v\":%d,\"asked\":\"%s\",\"at\":%.3f,\"watched\":[%.3f,%.3f],\"series\":{", VERSION,
+    text_printf(out, "{\"v\":%d,\"asked\":\"%s\",\"at\":%.3f,\"watched\":[%.3f,%.3f],\"unseen\":[", VERSION,
                 digest, cursor->at_s, cursor->watched_s[ARM_STABLE], cursor->watched_s[ARM_CANARY]);
+    for (int i = 0; i < SLI_COUNT; i++) {
+        if ((cursor->unseen >> i & 1) == 0)
+            continue;
+        text_printf(out, "%s\"%s\"", first ? "" : ",", sli_name((enum sli)i));
+        first = false;
+    }
+    first = true;
+    text_puts(out, "],\"series\":{");
     for (int i = 0; i < CURSOR_SLOTS; i++) {
         if (cursor->slot[i].count == 0)
             continue;
@@ -154,6 +162,35 @@ static bool read_slot(struct json_object *list, struct cursor_slot *slot)
     return true;
 }
 
+/* A cursor from before this was kept: what it has no series of now. */
+static uint32_t unseen_by_series(const struct cursor *cursor)
+{
+    uint32_t set = 0;
+    for (int i = 0; i < SLI_COUNT; i++)
+        if (cursor->slot[i].count == 0)
+            set |= 1u << i;
+    return set;
+}
+
+static bool read_unseen(struct json_object *root, struct cursor *out)
+{
+    struct json_object *list = NULL;
+    enum sli sli;
+    if (!json_object_object_get_ex(root, "unseen", &list)) {
+        out->unseen = unseen_by_series(out);
+        return true;
+    }
+    if (!json_object_is_type(list, json_type_array))
+        return false;
+    for (size_t i = 0; i < json_object_array_length(list); i++) {
+        struct json_object *name = json_object_array_get_idx(list, i);
+        if (!json_object_is_type(name, json_type_string) || !sli_parse(json_object_get_string(name), &sli))
+            return false;
+        out->unseen |= 1u << sli;
+    }
+    return true;
+}
+
 static bool read_all(struct json_object *root, const char *asked, struct cursor *out)
 {
     char expected[DIGEST_HEX], found[DIGEST_HEX];
@@ -175,7 +212,7 @@ static bool read_all(struct json_object *root, const char *asked, struct cursor 
     for (int i = 0; i < CURSOR_SLOTS; i++)
         if (json_object_object_get_ex(all, slot_name(i), &value) && !read_slot(value, &out->slot[i]))
             return false;
-    return true;
+    return read_unseen(root, out);
 }
 
 bool cursor_read(const char *json, const char *asked, struct cursor *out)

@@ -25,6 +25,7 @@ struct cursor {
     double at_s;                           /* of the last read */
     double watched_s[ARM_COUNT];           /* when requests of the release were seen last; 0 = never */
     struct cursor_slot slot[CURSOR_SLOTS]; /* by SLI, and CURSOR_REQUESTS */
+    uint32_t unseen;                       /* SLIs (1 << sli) of which no series has ever been there */
 };
 
 /* Reads what cursor_write wrote for the same `asked`. False if it is none, or cannot be read: *out is then

@@ -183,7 +183,10 @@ static enum status compare_all(struct work *work, struct source_tick *out)
         if (status != STATUS_OK)
             return status;
         out->resets += bad.resets;
-        out->absent[sli] = (there[ARM_STABLE] || there[ARM_CANARY]) && reading->bad[sli]->count == 0;
+        bool before = work->first || (work->before.unseen >> sli & 1) != 0;
+        if (before && work->after.slot[sli].count == 0)
+            work->after.unseen |= 1u << sli;
+        out->absent[sli] = (there[ARM_STABLE] || there[ARM_CANARY]) && (work->after.unseen >> sli & 1) != 0;
         if (out->valid && (there[ARM_STABLE] || there[ARM_CANARY]))
             fill_sli(out, (enum sli)sli, &traffic, &bad);
     }

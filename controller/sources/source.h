@@ -44,8 +44,7 @@ struct source_tick {
     /* usable: the source measures this SLI, some traffic was there, no counter of it was reset, 0 <= k <= n
      */
     bool has[SLI_COUNT];
-    /* no bad series of either release was there: zero, because the traffic was. Shown to people: a misspelt
-       selector looks like this too */
+    /* no bad series of either release has been there since the first read: zero, because the traffic was */
     bool absent[SLI_COUNT];
     /* false: nothing of this tick can be used (first read, warned, traffic counters reset, or no time has
      * passed) */
@@ -73,7 +72,9 @@ struct source_driver {
     /* Takes the answer to the request that next() gave last, whatever it is; anything but what was asked for
        is PEER with a next step, NO_MEMORY else. */
     enum status (*answer)(void *round, int code, const char *body, size_t length, struct fault *fault);
-    /* What a complete round says about one rollout since `cursor` ("" or "{}" at first). OK: *new_cursor
+    /* What a complete round says about one rollout since `cursor` ("" or "{}" at first), a JSON object. Its
+       field "unseen" lists the SLIs whose bad series have never been there: people are shown that, since a
+       misspelt selector looks like a release without errors. All else in it is the driver's. OK: *new_cursor
        (initialised by the caller for SOURCE_CURSOR_MAX bytes; cleared here) is to be kept in the transaction
        that uses the tick. PEER where what concerns this rollout cannot be used, NO_MEMORY; then it is empty.
        Any thread, many at once. */

@@ -31,6 +31,7 @@ class Exporter:
         self.random = random.Random(7)
         self.services = {}  # name -> [gateway, {release: share of refusals}]
         self.counters = {}  # (service, release) -> [requests, refusals]
+        self.more = ""      # lines of other counters
         self.stopped = threading.Event()
         exporter = self
 
@@ -86,7 +87,7 @@ class Exporter:
             for (name, release), (requests, refusals) in self.counters.items():
                 lines.append(f'llm_requests_total{{service="{name}",release="{release}"}} {requests}')
                 lines.append(f'llm_refusals_total{{service="{name}",release="{release}"}} {refusals}')
-        return "\n".join(lines) + "\n"
+        return "\n".join(lines) + "\n" + self.more
 
     def stop(self):
         self.stopped.set()
@@ -258,6 +259,36 @@ def test_an_answer_with_warnings_proves_nothing_and_says_so(scene):
     assert shown["verdict"] == "inconclusive" and shown["total"]["canary"]["n"] == 0, shown
     event = next(e for e in scene.client().get(f"/v1/events?rollout={held['id']}")["items"] if e["rule"] == "hold.source")
     assert event["type"] == "rollout.held" and "incomplete" in event["reason"] and event["data"]["inputs"]["source"] == 1
+
+
+def test_a_counter_of_which_no_series_is_there_counts_zero_and_explain_says_so(scene):
+    """A misspelt name looks like a release without refusals, and so does a counter that was never raised."""
+    client, name, selector = scene.client(), "misspelt", "llm_refusal_total"
+    service(client, name, slos={"refusal": {"objective": 90}},
+            policy=policy(scene.prometheus.url, name, source={"prometheus": {**source(scene.prometheus.url, name),
+                                                                             "bad": {"refusal": selector}}}))
+    first_release(client, name)
+    gateway = scene.gateway(name, {})
+    gateway.reporting = False
+    gateway.start()
+    scene.exporter.add(name, gateway, {"v1": 0.02, "v2": 0.02})
+    gateway_live(client, name)
+    scene.rollouts[name] = client.post(f"/v1/services/{name}/rollouts", {"release": "v2"})["id"]
+    try:
+        wait_for("counts", lambda: explain(scene, name)["guardrails"][0]["total"]["canary"]["n"] > 0, 40)
+        shown = explain(scene, name)
+        assert shown["guardrails"][0]["total"]["canary"]["k"] == 0
+        words = f"No series of {selector} of v1 or v2 seen; counted as 0"
+        assert words in shown["guardrails"][0]["says"], shown["guardrails"][0]
+        (unseen,) = shown["data"]["unseen"]
+        assert (unseen["sli"], unseen["selector"]) == ("refusal", selector) and words in unseen["says"]
+        assert explain(scene, "healthy")["data"]["unseen"] == []
+        scene.exporter.more = f'# TYPE {selector} counter\n{selector}{{service="{name}",release="v2"}} 1\n'
+        wait_for("it was seen", lambda: explain(scene, name)["data"]["unseen"] == [], 30)
+        assert "No series" not in explain(scene, name)["guardrails"][0]["says"]
+    finally:
+        client.post(f"/v1/rollouts/{scene.rollouts[name]}/abort")
+        scene.exporter.more = ""
 
 
 def test_services_that_share_a_source_are_asked_once(scene):

@@ -275,6 +275,44 @@ Test(prometheus_delta, an_absent_bad_series_is_zero_only_while_requests_are_ther
     expect_counts(SLI_ERROR, 0, 0, 10, 0, "one arm is back");
 }
 
+/* The cursor's "unseen", for people: a counter that was seen once has the right name, wherever it is now. */
+Test(prometheus_delta, a_counter_is_unseen_until_one_of_its_series_was_there)
+{
+    show("req", "r1", "a", 10);
+    show("req", "r2", "b", 10);
+    cr_assert_eq(read_at(1000), STATUS_OK);
+    cr_expect_not_null(strstr(text_get(&cursor), "\"unseen\":[\"error\",\"latency\"]"), "%s",
+                       text_get(&cursor));
+    show("req", "r1", "a", 20);
+    show("err", "r1", "a", 1);
+    cr_assert_eq(read_at(1015), STATUS_OK);
+    cr_expect_not_null(strstr(text_get(&cursor), "\"unseen\":[\"latency\"]"), "%s", text_get(&cursor));
+    cr_expect(!tick.absent[SLI_ERROR] && tick.absent[SLI_LATENCY]);
+    hide("err", "r1", "a"); /* the process began anew: its series is forgotten, and the name is not wrong */
+    for (int at = 1030; at <= 1075; at += 15) {
+        show("req", "r1", "a", at);
+        cr_assert_eq(read_at(at), STATUS_OK);
+        cr_expect_not_null(strstr(text_get(&cursor), "\"unseen\":[\"latency\"]"), "%s", text_get(&cursor));
+        cr_expect_not(tick.absent[SLI_ERROR]);
+    }
+    cr_expect_null(strstr(text_get(&cursor), "\"error\":[["));
+}
+
+Test(prometheus_delta, a_cursor_from_before_unseen_was_kept_is_read)
+{
+    baseline();
+    char *list = strstr(text_get(&cursor), ",\"unseen\":[]");
+    cr_assert_not_null(list, "%s", text_get(&cursor));
+    memmove(list, list + 12, strlen(list + 12) + 1);
+    cursor.length -= 12;
+    hide("err", "r1", "a");
+    hide("err", "r2", "b");
+    show("req", "r1", "a", 1900);
+    cr_assert_eq(read_at(1015), STATUS_OK);
+    cr_expect(!tick.first, "it is a cursor");
+    cr_expect_not_null(strstr(text_get(&cursor), "\"unseen\":[]"), "%s", text_get(&cursor));
+}
+
 Test(prometheus_delta, a_target_that_comes_back_counts_on)
 {
     baseline();
