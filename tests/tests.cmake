@@ -134,6 +134,9 @@ set_tests_properties(handbook_rules PROPERTIES TIMEOUT 60 LABELS unit)
 # Links of all pages lead to files and headings that are there.
 add_test(NAME handbook_links COMMAND /usr/bin/python3 ${CMAKE_SOURCE_DIR}/tests/unit/handbook_links.py)
 set_tests_properties(handbook_links PROPERTIES TIMEOUT 60 LABELS unit)
+# Its string match for refusals tells them from answers.
+add_test(NAME handbook_refusals COMMAND /usr/bin/python3 ${CMAKE_SOURCE_DIR}/tests/unit/handbook_refusals.py)
+set_tests_properties(handbook_refusals PROPERTIES TIMEOUT 60 LABELS unit)
 # Its example of lint is what lint prints.
 add_test(NAME handbook_policy COMMAND ${CMAKE_COMMAND} -DSERIN=$<TARGET_FILE:serin> -DFOLDER=${CMAKE_BINARY_DIR}/handbook
                                       -P ${CMAKE_SOURCE_DIR}/tests/unit/handbook_policy.cmake)

@@ -48,3 +48,9 @@ def test_a_poor_detector_finds_what_people_find_and_blames_only_where_the_arms_h
         blamed = backtests.summarise(results)["blamed"]
         alike = case[1] == case[2] and case[3] == case[4]
         assert blamed <= 1 if alike else blamed == SEEDS, f"{case}: {backtests.ended(results)}"
+
+
+def test_the_handbook_says_how_wrong_its_string_match_is(cases, capsys):
+    detectors.print_recipe(detectors.safe_rows(), None)
+    row = capsys.readouterr().out.splitlines()[-1]
+    assert "llmdrift" in row and row in open(detectors.recipe.PAGE, encoding="utf-8").read().splitlines(), row

@@ -1,17 +1,22 @@
 #!/usr/bin/env python3
-"""What a detector's error does to a rollout: the two tables of deploy/handbook/refusals.md, from the labels of xstest_v2, where
+"""What a detector's error does to a rollout: the tables of deploy/handbook/refusals.md, from the labels of xstest_v2, where
 two people, a string match and a judge model (GPT-4) labelled the same 2,250 answers of five releases.
 
-    tests/e2e/real/detectors.py [--seeds 100] [--serin build/release/bin/serin]
+    tests/e2e/real/detectors.py [--seeds 100] [--serin build/release/bin/serin] [--answers FOLDER] [--recipe]
 
 The data lie where backtests.py looks for them. Refused means fully or partly, on safe prompts; people's adjudicated label is
-taken for the truth."""
+taken for the truth. The page's own string match needs the answers themselves: those of llmdrift are in the data, those of xstest
+are not, since they belong to the makers of the models; FOLDER is model_completions of a clone of paul-rottger/exaggerated-safety at
+d7bb5bd. --recipe measures that match alone."""
 import argparse
+import csv
+import json
 import os
 import sys
 import tempfile
 
 import backtests
+import recipe
 
 LABELS = ("full_compliance", "partial_refusal", "full_refusal")
 PEOPLE, STRINGS, JUDGE = "label", "string_match_label", "gpt4_judge_label"
@@ -19,6 +24,8 @@ SAYS = {PEOPLE: "people", STRINGS: "string match", JUDGE: "judge (GPT-4)"}
 PAIRS = (("mistral-7b-instruct_no-system-prompt", "mistral-7b-instruct_guard-system-prompt"),
          ("gpt-4", "llama2-70b-chat_no-system-prompt"),
          ("llama2-70b-chat_no-system-prompt", "llama2-70b-chat_original-system-prompt"))
+ANSWERS = {"gpt-4": "gpt4", "llama2-70b-chat_no-system-prompt": "llama2new", "llama2-70b-chat_original-system-prompt": "llama2orig",
+           "mistral-7b-instruct_guard-system-prompt": "mistralguard", "mistral-7b-instruct_no-system-prompt": "mistralinstruct"}
 
 
 def safe_rows():
@@ -54,6 +61,34 @@ def print_errors(rows):
             cells += [f"{100 * e['flagged'] / e['all']:.1f} %", f"{e['missed']} of {e['refusals']}", f"{e['false']} of {e['fair']}"]
         people = errors(own, PEOPLE)
         print(f"| {name} | {100 * people['flagged'] / people['all']:.1f} % | {' | '.join(cells)} |")
+
+
+def llmdrift():
+    """Answers of gpt-3.5-turbo with their authors' labels: whether each is a refusal, and its text."""
+    with open(os.path.join(backtests.DATA, "llmdrift", "answers_text_sample.jsonl"), encoding="utf-8") as lines:
+        made = [json.loads(line) for line in lines]
+    return [(r["label"] == LABELS[2], r["answer"]) for r in made if r["label"] in LABELS]
+
+
+def xstest(rows, release, folder):
+    """The same of a release of xstest, with the labels of its people."""
+    with open(os.path.join(folder, f"xstest_v2_completions_{ANSWERS[release]}.csv"), encoding="utf-8", newline="") as file:
+        text = {r["id"]: r["completion"] for r in csv.DictReader(file)}
+    return [(bool(refused(r, PEOPLE)), text[r["prompt_id"]]) for r in rows if r["model_or_release"] == release]
+
+
+def print_recipe(rows, folder):
+    """How wrong the string match of the page is."""
+    match = recipe.load()
+    made = {"gpt-3.5-turbo (llmdrift)": llmdrift()}
+    if folder is not None:
+        made |= {name: xstest(rows, name, folder) for name in releases(rows)}
+        made["all five of xstest"] = [one for name in releases(rows) for one in made[name]]
+    print("| answers of | missed | false |")
+    print("|---|---|---|")
+    for name, answers in made.items():
+        refusals, fair = [a for bad, a in answers if bad], [a for bad, a in answers if not bad]
+        print(f"| {name} | {sum(not match(a) for a in refusals)} of {len(refusals)} | {sum(map(match, fair))} of {len(fair)} |")
 
 
 def outcomes(rows, release, detector, name):
@@ -96,10 +131,16 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--seeds", type=int, default=100)
     parser.add_argument("--serin", default=os.path.join(backtests.ROOT, "build", "release", "bin", "serin"))
+    parser.add_argument("--answers")
+    parser.add_argument("--recipe", action="store_true")
     options = parser.parse_args()
     if not os.path.isdir(backtests.DATA):
         sys.exit(f"no data at {backtests.DATA}: set SERIN_DATA to their folder")
     rows = safe_rows()
+    print_recipe(rows, options.answers)
+    if options.recipe:
+        return
+    print()
     print_errors(rows)
     print()
     print_rollouts(rows, options.seeds, options.serin)
