@@ -176,9 +176,24 @@ def test_a_server_application(world, sdk):
         assert (answer["value"], answer["errorCode"], answer["reason"]) == ({"fallback": True}, code, "ERROR"), answer
     answer = application.ask("string", flag=name, context={"targetingKey": "u"})
     assert answer["value"] == "the default" and answer["errorCode"] == "TYPE_MISMATCH"
-    for token in ("serin_" + "x" * 40, world.tokens["viewer"]):
-        answer = sdk("server", "stranger", token=token).ask("one", flag=name, context={"targetingKey": "u"})
-        assert answer["value"] == {"fallback": True} and answer["errorCode"] == "GENERAL", answer
+
+
+def test_a_server_application_with_a_bad_token_hears_it_from_an_error_hook_alone(world, sdk):
+    """As the page on OpenFeature says."""
+    name = "bad-token"
+    start(world, name)
+    for token, status, error in (("serin_" + "x" * 40, 401, "OFREPApiUnauthorizedError"),
+                                 (world.tokens["viewer"], 403, "OFREPForbiddenError")):
+        application = sdk("server", "stranger", token=token)
+        assert application.first == {"ready": True}, "the provider asks nothing at its start"
+        answer = application.ask("one", flag=name, context={"targetingKey": "u"})
+        assert answer["value"] == {"fallback": True} and answer["reason"] == "ERROR", answer
+        assert answer["errorCode"] == "GENERAL" and not answer.get("errorMessage"), answer
+        assert application.ask("heard") == {"said": [], "failures": [{"name": error, "status": status}]}
+        told = world.gateway_client().request("GET", "/metrics", raw=True)[2]
+        told = told.decode() if isinstance(told, bytes) else told
+        assert any(line.startswith("serin_gateway_requests_total{") and 'path="ofrep"' in line and f'code="{status}"' in line
+                   for line in told.splitlines()), told[:2000]
 
 
 def test_a_web_application(world, sdk):

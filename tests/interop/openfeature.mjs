@@ -14,7 +14,8 @@ const fetchImplementation = async (...request) => {
   return response;
 };
 
-const short = (d) => ({ variant: d.variant, reason: d.reason, errorCode: d.errorCode, value: d.value, metadata: d.flagMetadata });
+const short = (d) => ({ variant: d.variant, reason: d.reason, errorCode: d.errorCode, errorMessage: d.errorMessage, value: d.value,
+                        metadata: d.flagMetadata });
 
 // Evaluates key-0 ... key-(count - 1), many at once. `evaluate` gets the number of its worker, 0 to workers - 1.
 async function evaluateAll(count, workers, evaluate) {
@@ -34,9 +35,14 @@ async function evaluateAll(count, workers, evaluate) {
 async function serverCommands() {
   const { OpenFeature } = await import('@openfeature/server-sdk');
   const { OFREPProvider } = await import('@openfeature/ofrep-provider');
+  const said = [], failures = []; // what the SDK logs by itself, and what an error hook gets
+  const note = (...words) => said.push(words.map(String).join(' '));
+  OpenFeature.setLogger({ error: note, warn: note, info: note, debug() {} });
+  OpenFeature.addHooks({ error: (_, error) => failures.push({ name: error.name, status: error.response?.status }) });
   await OpenFeature.setProviderAndWait(new OFREPProvider({ baseUrl, headers, fetchImplementation }));
   const client = OpenFeature.getClient();
   return {
+    heard: () => ({ said: said.splice(0), failures: failures.splice(0) }),
     one: async ({ flag, context }) => short(await client.getObjectDetails(flag, { fallback: true }, context)),
     string: async ({ flag, context }) => short(await client.getStringDetails(flag, 'the default', context)),
     all: ({ flag, count }) => evaluateAll(count, 64, (targetingKey) => client.getObjectDetails(flag, {}, { targetingKey })),
