@@ -292,14 +292,15 @@ void genai_facts_begin(struct genai_facts *facts)
 }
 
 /* Those of no SLI and those that are no bool weigh the same. */
-static int weight(int why)
+static int weight(enum genai_why why)
 {
-    return why < GENAI_NO_SLI ? why : GENAI_NO_SLI;
+    return (int)(why < GENAI_NO_SLI ? why : GENAI_NO_SLI);
 }
 
-static void note(struct genai_wrong *out, int why, const char *name, size_t length, const char *expected)
+static void note(struct genai_wrong *out, enum genai_why why, const char *name, size_t length,
+                 const char *expected)
 {
-    if (weight(why) <= weight((int)out->why))
+    if (weight(why) <= weight(out->why))
         return;
     *out = (struct genai_wrong){.expected = expected};
     out->why = why;

@@ -46,7 +46,7 @@ enum genai_end {
    is in no name. */
 enum { GENAI_WRONG_NAME = 40 };
 struct genai_wrong {
-    enum {
+    enum genai_why {
         GENAI_ALL_RIGHT,
         GENAI_OTHER_NAME, /* one that nobody reads; `expected` is the one that is */
         GENAI_NO_VALUE,   /* of another kind or range than `expected` says */
