@@ -45,9 +45,10 @@ void explain_where(struct json_object *rollout, struct text *out)
     }
 }
 
-void explain_forecast(struct json_object *forecast, struct text *out)
+void explain_forecast(struct json_object *rollout, struct text *out)
 {
     char total[OUTPUT_MAX], first[OUTPUT_MAX], rate[OUTPUT_MAX];
+    struct json_object *forecast = pick(rollout, "forecast");
     if (forecast == NULL) {
         return;
     }
@@ -55,6 +56,10 @@ void explain_forecast(struct json_object *forecast, struct text *out)
     text_printf(out, "  At %s a second (%s) ", output_requests(pick_number(forecast, "rps"), "request", rate),
                 pick_bool(forecast, "measured") ? "measured over the last 10 min"
                                                 : "the policy's expected_rps");
+    if (!pick_has(forecast, "total_s") && pick_length(rollout, "warnings") > 0) {
+        text_puts(out, "this plan does not finish by itself, for what is warned of here.\n");
+        return;
+    }
     if (!pick_has(forecast, "total_s")) {
         text_puts(out, "this plan does not finish by itself:");
         for (size_t i = 0; i < pick_length(forecast, "steps"); i++) {

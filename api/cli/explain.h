@@ -16,7 +16,7 @@ void explain_muted(struct json_object *rollout, struct text *out);
 /* "progressing, step 2 of 5, canary at 5 %", from a Rollout or an Explanation. */
 void explain_where(struct json_object *rollout, struct text *out);
 /* "At 12 requests a second (measured over the last 10 min) this plan needs about 3 h; step 1 about 40 min."
-   on a line of its own; nothing for a forecast that is null. */
-void explain_forecast(struct json_object *forecast, struct text *out);
+   on a line of its own; nothing where there is none. `rollout` is the answer to a start or retry. */
+void explain_forecast(struct json_object *rollout, struct text *out);
 /* Its warnings, as a start or retry answers with them; nothing where there are none. */
 void explain_warnings(struct json_object *rollout, struct text *out);

@@ -62,7 +62,7 @@ static void show_started(struct cli *cli, struct json_object *rollout)
     if (pick_text(rollout, "reason")[0] != '\0') {
         output_wrap(&out, pick_text(rollout, "reason"), 2, 100);
     }
-    explain_forecast(pick(rollout, "forecast"), &out);
+    explain_forecast(rollout, &out);
     explain_warnings(rollout, &out);
     cli_print(cli, &out);
     fflush(cli->out);

@@ -45,7 +45,7 @@ static int command(struct cli *cli, struct args *args, const char *verb, struct 
     } else if (pick_text(answer.json, "reason")[0] != '\0') {
         output_wrap(&out, pick_text(answer.json, "reason"), 2, 100);
     }
-    explain_forecast(pick(answer.json, "forecast"), &out);
+    explain_forecast(answer.json, &out);
     explain_warnings(answer.json, &out);
     client_answer_free(&answer);
     return cli_print(cli, &out);

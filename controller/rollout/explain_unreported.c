@@ -88,10 +88,10 @@ bool explain_unreported_next(const struct rollout_state *state, char *out, size_
         snprintf(out, size,
                  "%s: nobody does, so that nothing of it is watched while the plan goes on by time.", report);
     else
-        snprintf(
-            out, size,
-            "%s: nobody does; then it goes on by itself. Or take it out of the objectives, which counts from "
-            "the next rollout on; this one goes on with: serin rollout promote %s.",
-            report, state->row.id);
+        snprintf(out, size,
+                 "%s: nobody does, and it waits for that. Or take it out of the objectives, which "
+                 "counts from "
+                 "the next rollout on; this one goes on with: serin rollout promote %s.",
+                 report, state->row.id);
     return true;
 }

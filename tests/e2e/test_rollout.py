@@ -351,3 +351,47 @@ def test_start_to_finish_takes_no_step_without_data(world):
     now = client.get(f"/v1/rollouts/{rollout}")
     assert now["step"] == 1 and now["phase"] in ("progressing", "paused")
     client.post(f"/v1/rollouts/{rollout}/abort")
+
+
+def test_an_sli_that_nobody_reports_pages_and_is_named(own_world):
+    """Errors are reported of every request, refusals of none: warned of at the start, named while it is so, paged within the
+    blind time, and over with the first report."""
+    world = own_world(rate=20)
+    world.start()
+    client = world.client()
+    service(client, "unreported", slos={"refusal": {"objective": 90}, "error": {"objective": 90}}, policy={
+        "guardrails": {"refusal": {"maturity": "2s", "budget_share": 0}, "error": {"maturity": "2s", "budget_share": 0}},
+        "blind": "100s", "plan": {"steps": [{"weight": "20%", "bake": "1h"}, {"weight": "100%", "bake": "1h"}]}})
+    first_release(client, "unreported")
+    gateway = world.gateway("unreported", {"v1": {"error": 0.01}, "v2": {"error": 0.01}})
+    gateway.start()
+    gateway_live(client, "unreported")
+    admin = world.tokens["admin"]
+    wait_for("stable is counted", lambda: gateway.served.get("v1", 0) > 2000)
+    said = serin.cli(world.daemon, admin, "rollout", "start", "unreported", "v2", check=0).stdout
+    assert "Warning: Nobody reports refusal: v1 has counted " in said, said
+    assert "Report refusal" in said and "does not finish by itself, for what is warned of here" in said, said
+    (rollout,) = [r["id"] for r in client.get("/v1/services/unreported/rollouts")["items"] if r["release"] == "v2"]
+
+    def explained():
+        shown = serin.cli(world.daemon, admin, "explain", "unreported", check=0).stdout
+        return shown if "What to do: Report refusal" in shown else None
+    shown = wait_for("named, and what to do", explained, 30)
+    assert "Nobody reports refusal. Requests of the canary that were counted: " in shown, shown
+    assert "refusal: nobody reports it" in shown and "Nothing: it goes on" not in shown, shown
+    held = wait_for("held", lambda: (lambda r: r if r["rule"] == "hold.unreported" else None)(
+        client.get(f"/v1/rollouts/{rollout}")), 30)
+    assert held["phase"] == "progressing" and "nobody reports refusal" in held["reason"], held["reason"]
+    (event,) = [e for e in client.get(f"/v1/events?rollout={rollout}")["items"] if e["rule"] == "hold.unreported"]
+    assert event["type"] == "rollout.held" and event["data"]["page"] and event["data"]["next_step"]
+    assert event["data"]["inputs"]["unreported"] == 1
+
+    def metric():
+        text = serin.Client(world.daemon.gateway).get("/metrics", raw=True)[2].decode()
+        found = [line for line in text.splitlines() if line.startswith("serin_guardrail_unreported_requests{")]
+        return {line.split('sli="')[1].split('"')[0]: float(line.split()[-1]) for line in found}
+    wait_for("it can be alerted on", lambda: metric().get("refusal", 0) > 100, 20)
+    assert metric()["error"] == 0
+    gateway.rates = {release: {**rates, "refusal": 0.01} for release, rates in gateway.rates.items()}
+    wait_for("it goes on", lambda: client.get(f"/v1/rollouts/{rollout}")["rule"] == "step.dwell", 30)
+    wait_for("no alert", lambda: metric()["refusal"] == 0, 20)
