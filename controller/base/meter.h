@@ -95,7 +95,7 @@
     X(WEBHOOK_DELIVERIES_TOTAL, "serin_webhook_deliveries_total", COUNTER, "result", 4,                      \
       "Attempts to tell a webhook: delivered, failed (repeated later), given_up, gone (410).")               \
     X(ALERTS_TOTAL, "serin_alerts_total", COUNTER, "result", 9,                                              \
-      "Alerts of Alertmanager's notifications, by what became of them: taken, or why they hold nothing.")    \
+      "Alerts of Alertmanager's notifications, by what became of them: taken, or why they have no effect.")  \
     X(CONTROL_REQUESTS_TOTAL, "serin_control_requests_total", COUNTER, "method,route,code", 2000,            \
       "Requests answered by the control port; `route` is the path's template.")                              \
     X(CONTROL_REQUEST_SECONDS, "serin_control_request_seconds", HISTOGRAM, "method,route", 200,              \

@@ -1341,8 +1341,9 @@ def test_alerts_are_taken(client, gate, by, shop):
     alert = {"status": "resolved", "labels": {"alertname": "a", "service": "shop"}, "startsAt": "2026-11-25T02:00:00Z",
              "fingerprint": "0a"}
     taken = by["gateway"].post("/v1/alerts", {"version": "4", "alerts": [alert, {**alert, "labels": {"service": "nobody"}}]})
-    assert taken == {"taken": 1, "ignored": 1, "truncated": 0}
-    refused(422, by["gateway"].post, "/v1/alerts", {"version": "4", "alerts": [{**alert, "labels": {}}]}, part="label")
+    assert (taken["taken"], taken["ignored"], taken["truncated"]) == (1, 1, 0)
+    assert [one["why"] for one in taken["without_effect"]] == ["unknown_service"]
+    refused(422, by["gateway"].post, "/v1/alerts", {"version": "4", "alerts": [{**alert, "labels": None}]}, part="labels")
 
 
 def test_every_operation_was_tried_and_every_problem_is_complete(client, world):
