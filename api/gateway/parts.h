@@ -41,16 +41,11 @@ struct letter {
 
 struct path;
 
-/* What a query may have. */
-enum gateway_query { QUERY_WAIT = 1, QUERY_FORMAT = 2, QUERY_KEY = 4, QUERY_VARIABLE = 8, QUERY_ANY = 16 };
-
 /* What the paths ask of the header and the query, each the first of its name; NULL = not there. Lent by the
    connection while the request lives. */
 struct request_fields {
     const char *authorization, *if_none_match, *instance, *transfer_encoding; /* headers */
     const char *wait, *format, *key, *variable;                               /* of the query */
-    unsigned queries;               /* which of these the query has, by enum gateway_query */
-    const char *unknown, *repeated; /* the first other name in it, and the first that comes twice */
 };
 
 struct request {
@@ -97,7 +92,6 @@ struct path {
     bool chunks;                             /* the body may come in chunks */
     /* Appends a fault in the form of the path's protocol; returns the media type. NULL: problem+json */
     const char *(*problem)(const struct request *request, const struct fault *fault, struct text *out);
-    unsigned queries; /* what its query may have: by enum gateway_query; ANY = whatever there is, unread */
 };
 
 struct gateway_thread {

@@ -5,9 +5,6 @@
 #include "gateway/connection.h"
 #include "gateway/otlp_answer.h"
 #include "gateway/parts.h"
-#include "http/message.h"
-
-#include "base/utf8.h"
 
 #include <stddef.h>
 #include <stdlib.h>
@@ -23,26 +20,21 @@ enum {
     ARGUMENT_MAX = 79            /* longer than any name or digest */
 };
 
-enum { QUERY_OF_ROUTE = QUERY_WAIT | QUERY_FORMAT | QUERY_KEY | QUERY_VARIABLE };
-
-/* Clients of other people's protocols may add to the query what they like: OFREP, probes, scrapers. */
 static const struct path paths[] = {
-    {"/v1/routes", false, false, false, METRIC_ROUTES, routes_answer, NULL, false, NULL, QUERY_WAIT},
-    {"/v1/routes/", true, false, false, METRIC_ROUTES, routes_answer, NULL, false, NULL, QUERY_OF_ROUTE},
-    {"/ofrep/v1/evaluate/flags", false, true, false, METRIC_OFREP, ofrep_answer_all, NULL, false, NULL,
-     QUERY_ANY},
-    {"/ofrep/v1/evaluate/flags/", true, true, false, METRIC_OFREP, ofrep_answer, NULL, false, NULL,
-     QUERY_ANY},
-    {"/v1/outcomes", false, true, false, METRIC_OUTCOMES, outcomes_answer, outcomes_forget, false, NULL, 0},
-    {"/v1/traces", false, true, false, METRIC_TRACES, traces_answer, otlp_forget, true, otlp_put_fault, 0},
-    {"/v1/metrics", false, true, false, METRIC_POINTS, points_answer, otlp_forget, true, otlp_put_fault, 0},
-    {"/v1/logs", false, true, false, METRIC_LOGS, events_answer, otlp_forget, true, otlp_put_fault, 0},
-    {"/v1/content/", true, false, false, METRIC_CONTENT, content_answer, content_forget, false, NULL, 0},
-    {"/livez", false, false, true, METRIC_LIVEZ, health_live, NULL, false, NULL, QUERY_ANY},
-    {"/readyz", false, false, true, METRIC_READYZ, health_ready, NULL, false, NULL, QUERY_ANY},
-    {"/metrics", false, false, true, METRIC_METRICS, metrics_answer, NULL, false, NULL, QUERY_ANY},
+    {"/v1/routes", false, false, false, METRIC_ROUTES, routes_answer, NULL, false, NULL},
+    {"/v1/routes/", true, false, false, METRIC_ROUTES, routes_answer, NULL, false, NULL},
+    {"/ofrep/v1/evaluate/flags", false, true, false, METRIC_OFREP, ofrep_answer_all, NULL, false, NULL},
+    {"/ofrep/v1/evaluate/flags/", true, true, false, METRIC_OFREP, ofrep_answer, NULL, false, NULL},
+    {"/v1/outcomes", false, true, false, METRIC_OUTCOMES, outcomes_answer, outcomes_forget, false, NULL},
+    {"/v1/traces", false, true, false, METRIC_TRACES, traces_answer, otlp_forget, true, otlp_put_fault},
+    {"/v1/metrics", false, true, false, METRIC_POINTS, points_answer, otlp_forget, true, otlp_put_fault},
+    {"/v1/logs", false, true, false, METRIC_LOGS, events_answer, otlp_forget, true, otlp_put_fault},
+    {"/v1/content/", true, false, false, METRIC_CONTENT, content_answer, content_forget, false, NULL},
+    {"/livez", false, false, true, METRIC_LIVEZ, health_live, NULL, false, NULL},
+    {"/readyz", false, false, true, METRIC_READYZ, health_ready, NULL, false, NULL},
+    {"/metrics", false, false, true, METRIC_METRICS, metrics_answer, NULL, false, NULL},
 };
-static const struct path no_path = {"", false, false, true, METRIC_OTHER, NULL, NULL, false, NULL, QUERY_ANY};
+static const struct path no_path = {"", false, false, true, METRIC_OTHER, NULL, NULL, false, NULL};
 
 static const struct path *path_of(const char *url, const char **argument)
 {
@@ -64,26 +56,25 @@ struct known_field {
     enum MHD_ValueKind kind;
     const char *name;
     size_t length, place;
-    unsigned query; /* its bit in `queries` */
 };
 
 #define HEADER(name, member)                                                                                 \
     {                                                                                                        \
-        MHD_HEADER_KIND, name, sizeof name - 1, offsetof(struct request_fields, member), 0                   \
+        MHD_HEADER_KIND, name, sizeof name - 1, offsetof(struct request_fields, member)                      \
     }
-#define QUERY(member, bit)                                                                                   \
+#define QUERY(member)                                                                                        \
     {                                                                                                        \
-        MHD_GET_ARGUMENT_KIND, #member, sizeof #member - 1, offsetof(struct request_fields, member), bit     \
+        MHD_GET_ARGUMENT_KIND, #member, sizeof #member - 1, offsetof(struct request_fields, member)          \
     }
 static const struct known_field known_fields[] = {
     HEADER("Authorization", authorization),
     HEADER("If-None-Match", if_none_match),
     HEADER("Serin-Gateway", instance),
     HEADER("Transfer-Encoding", transfer_encoding),
-    QUERY(wait, QUERY_WAIT),
-    QUERY(format, QUERY_FORMAT),
-    QUERY(key, QUERY_KEY),
-    QUERY(variable, QUERY_VARIABLE),
+    QUERY(wait),
+    QUERY(format),
+    QUERY(key),
+    QUERY(variable),
 };
 
 /* Headers by whatever case; names in the query as they are written here. */
@@ -100,13 +91,8 @@ static enum MHD_Result take_field(void *argument, enum MHD_ValueKind kind, const
         const char **place = (const char **)((char *)fields + known->place);
         if (*place == NULL)
             *place = value;
-        if ((fields->queries & known->query) != 0 && fields->repeated == NULL)
-            fields->repeated = known->name;
-        fields->queries |= known->query;
-        return MHD_YES;
+        break;
     }
-    if (kind == MHD_GET_ARGUMENT_KIND && fields->unknown == NULL)
-        fields->unknown = name;
     return MHD_YES;
 }
 
@@ -224,36 +210,6 @@ static enum MHD_Result take_body(struct request *request, const char *data, size
     return MHD_YES;
 }
 
-/* What is asked for and not given is refused, as on the control port and in its words. */
-static enum status check_query(const struct request *request, struct fault *fault)
-{
-    static const char *const names[] = {"wait", "format", "key", "variable"};
-    const struct request_fields *fields = &request->fields;
-    const char *unknown = fields->unknown, *known[sizeof names / sizeof names[0] + 1];
-    unsigned count = 0;
-    for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if ((request->path->queries & 1u << i) != 0)
-            known[count++] = names[i];
-        else if ((fields->queries & 1u << i) != 0 && unknown == NULL)
-            unknown = names[i];
-    }
-    known[count] = NULL;
-    if (unknown != NULL && !utf8_valid(unknown, strlen(unknown))) {
-        fault_set(fault, STATUS_MALFORMED, "the query cannot be decoded");
-        fault_next(fault, "Percent-encode names and values as UTF-8.");
-        return STATUS_MALFORMED;
-    }
-    if (unknown == NULL && fields->repeated != NULL) {
-        fault_set(fault, STATUS_MALFORMED, "the query parameter \"%s\" comes twice", fields->repeated);
-        fault_next(fault, "Keep one of the two.");
-        return STATUS_MALFORMED;
-    }
-    if (unknown == NULL)
-        return STATUS_OK;
-    struct http_query query = {.count = 1, .pair = {{.name = unknown}}};
-    return http_query_only(&(struct http_request){.query = &query}, known, fault);
-}
-
 static enum MHD_Result begin_answer(struct request *request)
 {
     struct fault fault = {.status = STATUS_OK};
@@ -269,9 +225,6 @@ static enum MHD_Result begin_answer(struct request *request)
         return answer_refusal(request, STATUS_METHOD, "This path does not take this method",
                               path->body ? "Use POST." : "Use GET.");
     if (!path->open_to_all && auth_check(request, &fault) != STATUS_OK)
-        return answer_problem(request, &fault);
-    if (path->queries != QUERY_ANY && (request->fields.queries != 0 || request->fields.unknown != NULL) &&
-        check_query(request, &fault) != STATUS_OK)
         return answer_problem(request, &fault);
     if (request->refused_body && request->body_counted > BODY_MAX)
         return answer_refusal(request, STATUS_TOO_LARGE, "The body is larger than 4 MiB",

@@ -106,52 +106,6 @@ Test(gateway_routes, wrong_waits_and_names_are_refused)
     gateway_expect(&reply, 400);
 }
 
-static void refused(const char *path, const char *body, int code, const char *detail, const char *next)
-{
-    struct reply reply = gateway_ask(&world, path, &(struct ask){.body = body});
-    gateway_expect(&reply, code);
-    cr_assert_not_null(strstr(reply.body, detail), "%s: %s", path, reply.body);
-    cr_assert_not_null(strstr(reply.body, next), "%s: %s", path, reply.body);
-}
-
-Test(gateway_routes, a_query_that_is_not_known_is_refused)
-{
-    static const char none[] = "This path takes no query parameters.", unknown[] = "unknown query parameter";
-    refused("/v1/routes/chat?foo=1", NULL, 422, "unknown query parameter \\\"foo\\\"",
-            "Known here: wait, format, key, variable.");
-    refused("/v1/routes/chat?wait=1s&waits=2s", NULL, 422, unknown, "Did you mean \\\"wait\\\"?");
-    refused("/v1/routes?format=plain", NULL, 422, "unknown query parameter \\\"format\\\"",
-            "Known here: wait.");
-    refused("/v1/routes?limit=5", NULL, 422, unknown, "Known here: wait.");
-    refused("/v1/outcomes?wait=1s", "{}", 422, unknown, none);
-    refused("/v1/content/sha256?foo", NULL, 422, unknown, none);
-    refused("/v1/routes/chat?=1", NULL, 422, unknown, "Known here");
-    refused("/v1/routes/chat?\xff=1", NULL, 400, "cannot be decoded", "UTF-8");
-    refused("/v1/routes/chat?wait=1ms&wait=2ms", NULL, 400, "\\\"wait\\\" comes twice", "Keep one");
-    refused("/v1/routes/chat?format&format", NULL, 400, "comes twice", "Keep one");
-    static const char *const otlp[] = {"/v1/traces?foo=1", "/v1/metrics?foo=1", "/v1/logs?foo=1"};
-    for (size_t i = 0; i < sizeof otlp / sizeof otlp[0]; i++)
-        refused(otlp[i], "{}", 422, "\"code\":3", none);
-    struct reply reply = gateway_ask(&world, "/v1/routes/chat?foo=1", &(struct ask){.token = "wrong"});
-    gateway_expect(&reply, 401);
-    cr_assert_null(strstr(reply.body, "foo"));
-}
-
-Test(gateway_routes, clients_of_other_protocols_may_ask_whatever_they_like)
-{
-    static const char *const open[] = {"/livez?verbose", "/readyz?a=1&a=2", "/metrics?collect%5B%5D=x"};
-    for (size_t i = 0; i < sizeof open / sizeof open[0]; i++) {
-        struct reply reply = gateway_get(&world, open[i]);
-        gateway_expect(&reply, 200);
-    }
-    struct reply reply = gateway_ask(&world, "/ofrep/v1/evaluate/flags/chat?eventStreams=1",
-                                     &(struct ask){.body = "{\"context\":{\"targetingKey\":\"u\"}}"});
-    gateway_expect(&reply, 200);
-    reply = gateway_ask(&world, "/ofrep/v1/evaluate/flags?x=1",
-                        &(struct ask){.body = "{\"context\":{\"targetingKey\":\"u\"}}"});
-    gateway_expect(&reply, 200);
-}
-
 /* Law 13. */
 Test(gateway_routes, a_client_that_knows_more_gets_no_older_weights)
 {
