@@ -333,10 +333,10 @@ def test_lua_serves_a_release_without_a_backend_in_nobodys_name(own_world, backe
                 assert (status, headers["X-Serin-Release"], body) == (200, "v1", "v1")
             else:
                 assert (status, headers["X-Serin-No-Backend"]) == (503, "v3"), body
-                assert headers["X-Serin-Release"] is None and "release_v3" in body
+                assert headers["X-Serin-Release"] == "v3" and "release_v3" in body, "an error of what was assigned (law 12)"
         assert backends["v1"].told == {"v1"}, "the server behind is told its own release only"
         lines = wait_for("the log", lambda: [x for x in haproxy.tail().splitlines() if x.startswith("no_release ")])
-        assert set(lines) == {"no_release <NOSRV> 503 LR release=-"}
+        assert set(lines) == {"no_release <NOSRV> 503 LR release=v3"}
         moves.abort()
         assert {answer_to(haproxy.addr, user)[2] for user in users} == {"v1"}
     finally:

@@ -388,6 +388,32 @@ Test(gateway_agent, of_a_weight_that_cannot_be_said_the_next_lower_is_told_and_n
     agent_book_free(rig.book);
 }
 
+static void asks_both(struct rig *rig, const struct service_view *view, bool lapsed)
+{
+    static const char *const lines[] = {"chat/@stable e", "chat/@canary e"};
+    for (int i = 0; i < 24; i++) {
+        const struct agent_ask ask = ask_of(lines[i % 2]);
+        agent_book_answer(rig->book, &ask, view, lapsed, rig->now, &rig->told);
+        pass_ms(rig, 250);
+    }
+}
+
+/* Stable alone can be said, so while the lease is over the route is applied; once it is renewed it is not. */
+Test(gateway_agent, what_was_applied_without_the_lease_is_not_applied_with_it)
+{
+    struct rig rig = rig_new();
+    struct service_view *before = view_of(1, "v1", "v2", 500), *odd = view_of(2, "v1", "v2", 720);
+    settle(&rig, before);
+    asks_both(&rig, odd, true);
+    cr_assert_eq(rig.told.ack.applied_epoch, 2);
+    asks_both(&rig, odd, false);
+    cr_assert(rig.told.less);
+    cr_assert_neq(rig.told.ack.applied_epoch, 2);
+    service_view_unref(before);
+    service_view_unref(odd);
+    agent_book_free(rig.book);
+}
+
 /* Whatever weight on-call lowers it to, the canary has no more than that with its next question. */
 Test(gateway_agent, lowering_takes_effect_whatever_the_weight)
 {
