@@ -1,4 +1,5 @@
 /* Rollouts: start, status, list. */
+#include "base/clock.h"
 #include "cli/explain.h"
 #include "cli/follow.h"
 #include "cli/list.h"
@@ -7,6 +8,9 @@
 #include "spec/plan.h"
 
 #include <string.h>
+#include <time.h>
+
+enum { GATEWAY_MS = 5000 }; /* that a start waits for a gateway to be heard */
 
 static void rollouts_path(struct text *path, const char *service)
 {
@@ -88,6 +92,38 @@ static int show_and_follow(struct cli *cli, struct args *args, struct client_ans
     return follow_options(args, &follow) ? follow_run(cli, &follow) : CLI_USAGE;
 }
 
+/* A gateway that polled a moment ago is written down within a second; so that what is started by a script
+   right after the first poll of a new service starts. */
+static int post_start(struct cli *cli, const char *service, const char *path, struct json_object *body,
+                      struct client_answer *answer)
+{
+    struct mono_time start = clock_mono();
+    struct fault fault = {0};
+    bool said = false;
+    for (;;) {
+        if (cli_try(cli, &(struct client_call){.method = "POST", .path = path, .body = body}, answer,
+                    &fault) != STATUS_OK) {
+            return cli_fault(cli, &fault);
+        }
+        if (answer->http >= 200 && answer->http < 300 && answer->json != NULL) {
+            return CLI_OK;
+        }
+        if (strstr(pick_text(answer->json, "type"), "no-gateway") == NULL ||
+            clock_mono_since_ms(start) >= GATEWAY_MS) {
+            int code = cli_problem(cli, answer);
+            client_answer_free(answer);
+            return code;
+        }
+        client_answer_free(answer);
+        if (!said) {
+            fprintf(cli->err, "No gateway of %s is heard yet; waiting up to %d s for one\n", service,
+                    GATEWAY_MS / 1000);
+            said = true;
+        }
+        nanosleep(&(struct timespec){.tv_nsec = 500000000}, NULL);
+    }
+}
+
 static int run_start(struct cli *cli, struct args *args)
 {
     struct client_answer answer;
@@ -111,7 +147,9 @@ static int run_start(struct cli *cli, struct args *args)
         }
     }
     rollouts_path(&path, args->word[0]);
-    int code = cli_post(cli, text_get(&path), body, &answer);
+    int code = body == NULL ? cli_refuse(cli, NULL, "out of memory")
+                            : post_start(cli, args->word[0], text_get(&path), body, &answer);
+    json_object_put(body);
     text_free(&path);
     return code == CLI_OK ? show_and_follow(cli, args, &answer) : code;
 }

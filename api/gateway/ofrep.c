@@ -32,7 +32,9 @@ static enum MHD_Result no_flag(struct request *request, bool known)
     return answer_refusal(
         request, STATUS_NOT_FOUND, detail,
         known ? "Start a rollout of a release; the first one takes all traffic when its gates hold."
-              : "A flag is the name of a service: see GET /v1/services on the control port.");
+              : "A flag is the name of a service: see GET /v1/services on the control port. If it was made "
+                "just "
+                "now, ask again: this port may learn of it a second later.");
 }
 
 enum MHD_Result ofrep_answer(struct request *request)

@@ -98,7 +98,8 @@ static enum MHD_Result refuse(struct request *request, enum decision decision)
     if (decision == DECIDE_UNKNOWN) {
         snprintf(detail, sizeof detail, "There is no service %s", request->argument);
         return answer_refusal(request, STATUS_NOT_FOUND, detail,
-                              "Look at the names with GET /v1/services on the control port.");
+                              "If it was made just now, ask again: this port may learn of it a second later. "
+                              "Else look at the names with GET /v1/services on the control port.");
     }
     snprintf(detail, sizeof detail, "Service %s has no route: no release of it serves", request->argument);
     return answer_refusal(

@@ -211,7 +211,9 @@ static enum status read_batch(struct json_object *batch, const struct snapshot *
     const struct service_view *view = snapshot_find(snapshot, service);
     if (view == NULL) {
         fault_set(fault, STATUS_NOT_FOUND, "There is no service %s", service);
-        fault_next(fault, "Look at the names with GET /v1/services on the control port.");
+        fault_next(fault,
+                   "If it was made just now, send it again: this port may learn of it a second later. "
+                   "Else look at the names with GET /v1/services on the control port.");
         return STATUS_NOT_FOUND;
     }
     struct tally_setting setting = {&view->rules, now, "admissions"};

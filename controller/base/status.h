@@ -11,6 +11,7 @@
     X(METHOD, 405, "method-not-allowed", "This path does not take this method", 0)                           \
     X(CONFLICT, 409, "conflict", "The present state does not allow this", 0)                                 \
     X(IN_PROGRESS, 409, "in-progress", "The same request is being worked on", 1)                             \
+    X(NO_GATEWAY, 409, "no-gateway", "No gateway is heard that would apply it", 1)                           \
     X(STALE_VERSION, 412, "stale-version", "It has changed since you read it", 0)                            \
     X(TOO_LARGE, 413, "too-large", "The content is too large", 0)                                            \
     X(MEDIA_TYPE, 415, "unsupported-media-type", "The content type is not supported", 0)                     \

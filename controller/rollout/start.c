@@ -206,14 +206,15 @@ static enum status check_gateways(struct db *db, const struct rollout_start *sta
     if (start->allow_no_gateway)
         return STATUS_OK;
     enum status status = routes_live_gateways(db, start->service, &live, fault);
-    if (status == STATUS_OK && live == 0)
-        status =
-            conflict(fault,
-                     "Start a gateway that polls GET /v1/routes/{service} with Serin-Gateway, or start with "
-                     "--allow-no-gateway (allow_no_gateway).",
-                     "No gateway of %s was heard in the last 60 s: nobody would apply the weights%s",
-                     start->service, "");
-    return status;
+    if (status != STATUS_OK || live > 0)
+        return status;
+    fault_set(fault, STATUS_NO_GATEWAY,
+              "No gateway of %s was heard in the last 60 s: nobody would apply the weights", start->service);
+    fault_next(fault,
+               "Start a gateway that polls GET /v1/routes/{service} with Serin-Gateway (one is known a "
+               "second or two after its first poll), or start with --allow-no-gateway "
+               "(allow_no_gateway).");
+    return STATUS_NO_GATEWAY;
 }
 
 /* A weight that a live gateway cannot apply would never be acknowledged, and the rollout would wait at it. A

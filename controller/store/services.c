@@ -52,6 +52,13 @@ static enum status stale(const char *name, struct fault *fault)
     return STATUS_STALE_VERSION;
 }
 
+static enum status announce(struct db *db, const char *name, struct fault *fault)
+{
+    struct db_params params = {.count = 0};
+    db_text(&params, name);
+    return db_run(db, &sql_service_notify, &params, NULL, fault);
+}
+
 enum status services_put(struct db *db, const char *name, const char *description, const char *sticky,
                          int64_t if_version, const char *actor, bool *created, struct fault *fault)
 {
@@ -69,6 +76,8 @@ enum status services_put(struct db *db, const char *name, const char *descriptio
         *created = status == STATUS_OK && db_rows_count(rows) > 0;
         db_rows_free(rows);
         rows = NULL;
+        if (*created)
+            status = announce(db, name, fault);
     }
     if (status == STATUS_OK && !*created) {
         status = hold(db, name, &held, fault);

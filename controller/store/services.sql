@@ -2,6 +2,10 @@
 INSERT INTO services (name, description, sticky) VALUES ($1, coalesce($2::text, ''), coalesce($3::text, 'user'))
 ON CONFLICT DO NOTHING RETURNING row_version
 
+-- The gateway port learns of a new service at once, not with its next look a second later.
+-- :name service_notify
+SELECT pg_notify('serin_routes', $1::text)
+
 -- :name service_hold
 SELECT s.row_version, s.sticky,
        EXISTS (SELECT FROM rollouts r WHERE r.service = s.name

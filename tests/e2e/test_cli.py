@@ -205,11 +205,57 @@ def test_apply_says_all_that_is_wrong_and_sends_nothing(run, client, tmp_path):
     assert client.request("GET", "/v1/services/dry", raw=True)[0] == 404
 
 
+FIRST_STEPS = """
+kind: Service
+name: NAME
+---
+kind: Slos
+service: NAME
+slos: {error: {objective: 99}}
+---
+kind: Policy
+service: NAME
+---
+kind: Artifact
+name: model/first-steps
+content: {provider: example, model: example-large, parameters: {}}
+changelog: The first.
+---
+kind: Release
+service: NAME
+name: v1
+artifacts: [model/first-steps]
+changelog: The first.
+"""
+
+
+def test_the_first_steps_work_as_one_script(world, tmp_path):
+    """As in the handbook, without a pause between: apply, ask for the route (until it is no longer too early), start."""
+    env = {**os.environ, "SERIN_URL": f"http://{world.daemon.control}", "SERIN_TOKEN": world.tokens["engineer"], "NO_COLOR": "1",
+           "PATH": f"{os.path.dirname(serin.CLI)}:{os.environ['PATH']}", "GATEWAY": f"http://{world.daemon.gateway}",
+           "GATEWAY_TOKEN": world.tokens["gateway"]}
+    for number in range(5):
+        name = f"first-{number}"
+        (tmp_path / f"{name}.yaml").write_text(FIRST_STEPS.replace("NAME", name))
+        done = subprocess.run(["bash", "-e", "-c", f"""
+            serin apply -f {name}.yaml
+            ask() {{ curl -s "$GATEWAY/v1/routes/{name}" -H "Authorization: Bearer $GATEWAY_TOKEN" -H 'Serin-Gateway: gw-1'; }}
+            answer=$(ask)
+            for again in 1 2 3; do
+                case $answer in *'There is no service'*) echo "$answer" >&2; sleep 1; answer=$(ask);; esac
+            done
+            echo "$answer"
+            serin rollout start {name} v1"""], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert f"Service {name} has no route" in done.stdout and f"{name}: nothing -> v1" in done.stdout, done.stdout
+
+
 # --- a rollout by hand ----------------------------------------------------------------------------------------------------
 
 def test_a_rollout_from_start_to_rollback(run, client):
     prepared(client, "hand", releases=("v1", "v2", "v3"))
-    assert "No gateway" in run("rollout", "start", "hand", "v2", code=1).stderr
+    refused = run("rollout", "start", "hand", "v2", code=1).stderr
+    assert "No gateway of hand is heard yet; waiting up to 5 s" in refused and "was heard in the last 60 s" in refused, refused
     started = run("rollout", "start", "hand", "v2", "--allow-no-gateway", "--reason", "try it").stdout
     rollout = started.split()[0]
     assert re.match(r"ro_\w+  hand: v1 -> v2, pending, canary at 0 %\n", started) and "try it" in started
