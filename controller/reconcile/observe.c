@@ -2,6 +2,7 @@
  * "What is counted"). */
 #include "reconcile/observe.h"
 
+#include "decision/reporting.h"
 #include "reconcile/scrape.h"
 #include "reconcile/ticks.h"
 #include "rollout/change.h"
@@ -59,13 +60,13 @@ static void span(const struct rollout_state *state, int64_t now_s, int64_t *from
 
 /* Adds one row to an SLI's counts of its second.
    What came after its maturity and is known all the same, because it is read late (after an outage), counts
-   as what it was. An outcome that is absent at its age: bad for a deadline SLI, good for the others where
-   they are measured at all in that second, whoever by, if the gateway has reported since; if it has not, its
-   whole second is dropped, in both arms. An outcome that arrived without the SLI leaves its counts alone, and
-   shows as missing coverage.
+   as what it was. An outcome that is absent at its age: bad for a deadline SLI that is not `unreported`, good
+   for the others where they are measured at all in that second, whoever by, if the gateway has reported
+   since; if it has not, its whole second is dropped, in both arms. An outcome that arrived without the SLI
+   leaves its counts alone, and shows as missing coverage.
  */
 static void add_cohort(const struct cohort *cohort, enum sli sli, int64_t maturity_s, int32_t stratum,
-                       bool measured, struct sli_counts *counts)
+                       bool measured, bool unreported, struct sli_counts *counts)
 {
     int64_t n = cohort->n[sli], k = cohort->k[sli], late = cohort->late[sli];
     int64_t absent = cohort->admissions - cohort->outcomes - cohort->late_outcomes;
@@ -75,7 +76,7 @@ static void add_cohort(const struct cohort *cohort, enum sli sli, int64_t maturi
     if (measured) /* late in every SLI; those that are late in this one only are in n */
         n += cohort->late_outcomes;
     k = k + late < n ? k + late : n;
-    if (absent > 0 && sli_deadline(sli)) {
+    if (absent > 0 && sli_deadline(sli) && !unreported) {
         n += absent;
         k += absent;
     } else if (absent > 0 && measured) {
@@ -109,16 +110,29 @@ static bool measured_in(const struct cohort *rows, size_t count, enum sli sli)
     return false;
 }
 
+/* Outcomes come, and none of either release has ever had the SLI in this rollout: nobody reports it. The few
+   requests without an outcome would be all that is counted, all of them bad. */
+static bool unreported_in(const struct rollout_state *state, const struct cohort *rows, size_t count,
+                          enum sli sli, bool measured)
+{
+    struct counts came = reporting_of(&state->evidence.evidence, sli, true);
+    bool known = came.n_c > came.k_c || came.n_b > came.k_b, any = reporting_outcomes(&came) > 0;
+    for (size_t row = 0; row < count && !any; row++)
+        any = rows[row].absent[sli] > 0;
+    return any && !known && !measured;
+}
+
 static struct sli_counts count_second(const struct rollout_state *state, const struct cohort *rows,
                                       size_t count, enum sli sli)
 {
     struct sli_counts counts;
     bool measured = measured_in(rows, count, sli);
+    bool unreported = unreported_in(state, rows, count, sli, measured);
     memset(&counts, 0, sizeof counts);
     counts.strata = state->spec.policy.strata;
     for (size_t row = 0; row < count; row++)
         add_cohort(&rows[row], sli, state->spec.policy.guardrail[sli].maturity_s,
-                   spec_policy_stratum(&state->spec, rows[row].stratum), measured, &counts);
+                   spec_policy_stratum(&state->spec, rows[row].stratum), measured, unreported, &counts);
     return counts;
 }
 

@@ -172,6 +172,51 @@ Test(rollout_unreported, a_plan_by_time_goes_on_and_says_that_nothing_is_watched
     free(id);
 }
 
+/* Where admissions are known, a request without an outcome is bad for a deadline. That is no measurement of
+   an SLI that nobody reports: it would be all that is counted of it, and break every ceiling. */
+static const char *with_lost(int with_ttft)
+{
+    world_open(
+        &world, "{\"error\":{\"objective\":90},\"ttft\":{\"objective\":90,\"threshold\":\"1s\"}}",
+        "{\"guardrails\":{\"error\":{\"maturity\":\"2s\",\"budget_share\":0},\"ttft\":{\"maturity\":\"2s\","
+        "\"budget_share\":0}},\"warmup\":\"0s\",\"blind\":\"100s\",\"plan\":{\"steps\":[{\"weight\":\"5%\","
+        "\"bake\":\"1h\",\"deadline\":\"20h\"},{\"weight\":\"100%\",\"bake\":\"10s\"}]}}");
+    world_sql(&world, "UPDATE services SET sticky = 'none'");
+    char *id = strdup(world_start(&world, "v2"));
+    world_at(&world, 1);
+    world_gateway_applies(&world);
+    world_tick(&world, id);
+    static char rule[64];
+    for (int second = 2; second < 150; second++) {
+        world_sql(
+            &world,
+            "INSERT INTO observations (service, bucket_s, release, gateway, admissions, outcomes, n, k, "
+            "late, "
+            "absent, sums, summed) SELECT 'chat', %d, r.release, 'gw', r.came + 1, r.came, "
+            "ARRAY[0,0,r.came,0,r.came * %d,0,0,0,0,0,0], array_fill(0, '{11}'), array_fill(0, '{11}'), "
+            "ARRAY[0,0,0,0,r.came * %d,0,0,0,0,0,0], array_fill(0, '{6}'), array_fill(0, '{6}') FROM (VALUES "
+            "('v1', 94), ('v2', 4)) r (release, came)",
+            BEGINNING + second, with_ttft, 1 - with_ttft);
+        world_at(&world, second + 4);
+        world_gateway_applies(&world);
+        snprintf(rule, sizeof rule, "%s", world_tick(&world, id));
+    }
+    const char *counted = world_text(&world,
+                                     "SELECT coalesce(sum(k_c + k_b), 0) FROM blocks WHERE rollout = '%s' "
+                                     "AND sli = 4",
+                                     id);
+    cr_expect_eq(atoi(counted) > 0, with_ttft == 1, "%s", counted);
+    free(id);
+    return rule;
+}
+
+Test(rollout_unreported, requests_without_an_outcome_do_not_stand_for_it, .fini = close_world)
+{
+    cr_expect_str_eq(with_lost(0), "hold.unreported");
+    world_close(&world);
+    cr_expect_str_neq(with_lost(1), "hold.unreported", "what is reported counts them");
+}
+
 /* --- before it starts ------------------------------------------------------------------------------- */
 
 /* What a start answers beside the rollout: forecast, then warnings. Static. */
