@@ -185,14 +185,14 @@ static const struct rule rules[] = {
      "Mend the metrics source, or what stands before it; it goes on by itself then."},
     {"hold.blind", ADVANCING, VERB_TICK, F(BLIND), 0, NEXT_STAY, 0, NULL,
      "Holding: no data about {release} right now.", NULL},
+    {"hold.failed", ADVANCING, VERB_TICK, F(FAILED), 0, NEXT_STAY, EFFECT_PAGE, "rollout.held",
+     "Holding: the guardrail {failed} has failed; nothing advances by itself after that.",
+     "Abort, or promote if it is accepted; 'serin explain' has the counts."},
     {"hold.unreported", ADVANCING, VERB_TICK, F(UNREPORTED), F(PACE_TIME), NEXT_STAY, EFFECT_PAGE,
      "rollout.held", "Holding: nobody reports {unreported}. {without}",
      "Report it with each request, and this goes on by itself; or take it out of the objectives, which "
      "counts "
      "from the next rollout on, and promote this one; 'serin explain' says how it is reported."},
-    {"hold.failed", ADVANCING, VERB_TICK, F(FAILED), 0, NEXT_STAY, EFFECT_PAGE, "rollout.held",
-     "Holding: the guardrail {failed} has failed; nothing advances by itself after that.",
-     "Abort, or promote if it is accepted; 'serin explain' has the counts."},
     {"step.dwell", P(PROGRESSING), VERB_TICK, 0, F(DWELLED), NEXT_STAY, 0, NULL,
      "Step {step} of {steps} at {weight}: less than {bake} so far.", NULL},
     {"step.requests", P(PROGRESSING), VERB_TICK, 0, F(REQUESTS), NEXT_STAY, 0, NULL,

@@ -412,6 +412,18 @@ Test(decision_rules, what_nobody_reports_holds_from_the_blind_time_on)
     cr_expect_str_neq(decide(&s, VERB_TICK).rule->id, "hold.unreported", "a plan by time passes it");
 }
 
+Test(decision_rules, law6_what_nobody_reports_does_not_hide_a_fail)
+{
+    struct snapshot s = healthy();
+    s.unreported = 1 << SLI_TTFT;
+    s.failed = 1 << SLI_REFUSAL;
+    s.now_ms = s.step_since_ms + s.blind_s * 1000;
+    for (int i = 0; i < 2; i++) {
+        s.phase = i == 0 ? PHASE_PROGRESSING : PHASE_BAKING;
+        cr_expect_str_eq(decide(&s, VERB_TICK).rule->id, "hold.failed", "no report takes a fail back");
+    }
+}
+
 Test(decision_rules, no_requests_prove_nothing)
 {
     struct snapshot s = healthy();
