@@ -294,7 +294,7 @@ static enum status refresh(struct db *db, struct rollout_state *state, const str
     if (strcmp(reason, state->row.reason) == 0)
         return STATUS_OK;
     memcpy(state->row.reason, reason, sizeof reason);
-    return rollouts_update(db, &state->row, fault);
+    return rollouts_update_reason(db, &state->row, fault);
 }
 
 /* What does not change the phase but the operator wants to know: the row's rule and sentence, when they are

@@ -174,6 +174,26 @@ enum status rollouts_insert(struct db *db, const struct rollout_row *row, const 
     return db_run(db, &sql_rollout_insert, &params, NULL, fault);
 }
 
+static enum status run_update(struct db *db, const struct statement *statement,
+                              const struct db_params *params, const char *id, struct fault *fault)
+{
+    struct db_rows *rows = NULL;
+    enum status status = db_run(db, statement, params, &rows, fault);
+    if (status == STATUS_OK && db_rows_affected(rows) != 1)
+        status = fault_set(fault, STATUS_SUPERSEDED, "Rollout %s was changed by somebody else", id);
+    db_rows_free(rows);
+    return status;
+}
+
+enum status rollouts_update_reason(struct db *db, const struct rollout_row *row, struct fault *fault)
+{
+    struct db_params params = {.count = 0};
+    db_text(&params, row->id);
+    db_text(&params, row->reason);
+    db_integer(&params, row->row_version);
+    return run_update(db, &sql_rollout_reason, &params, row->id, fault);
+}
+
 enum status rollouts_update(struct db *db, struct rollout_row *row, struct fault *fault)
 {
     struct db_params params = {.count = 0};
@@ -195,13 +215,9 @@ enum status rollouts_update(struct db *db, struct rollout_row *row, struct fault
     db_integer(&params, row->row_version);
     db_integer(&params, row->incarnation);
     db_integer(&params, row->alerts_acted);
-    struct db_rows *rows = NULL;
-    enum status status = db_run(db, &sql_rollout_update, &params, &rows, fault);
-    if (status == STATUS_OK && db_rows_affected(rows) != 1)
-        status = fault_set(fault, STATUS_SUPERSEDED, "Rollout %s was changed by somebody else", row->id);
+    enum status status = run_update(db, &sql_rollout_update, &params, row->id, fault);
     if (status == STATUS_OK)
         row->row_version++;
-    db_rows_free(rows);
     return status;
 }
 

@@ -51,6 +51,10 @@ enum status rollouts_insert(struct db *db, const struct rollout_row *row, const 
 /* Writes what may change, if the row version is still row->row_version, which then grows by one; else
  * SUPERSEDED. */
 enum status rollouts_update(struct db *db, struct rollout_row *row, struct fault *fault) MUST_CHECK;
+/* Writes row->reason alone. The row version stays, so that a command that was conditioned on it is not
+   refused for a sentence; SUPERSEDED if it is another already. */
+enum status rollouts_update_reason(struct db *db, const struct rollout_row *row,
+                                   struct fault *fault) MUST_CHECK;
 
 struct rollout_claim {
     char id[ID_MAX];

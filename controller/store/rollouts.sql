@@ -35,6 +35,10 @@ SET phase = $2, resume_phase = $3, step = $4, canary_weight = $5, unproven = $6,
     ended_at = $15, incarnation = $17, alerts_acted = $18, row_version = row_version + 1
 WHERE id = $1 AND row_version = $16
 
+-- Nothing else has changed, so that what was said for the version still holds.
+-- :name rollout_reason
+UPDATE rollouts SET reason = $2 WHERE id = $1 AND row_version = $3
+
 -- Rollouts to work on: those of this owner, and those whose lease is over. Skips what another transaction holds.
 -- :name rollout_claim
 WITH due AS (

@@ -198,6 +198,30 @@ Test(rollout_alerts, the_reason_of_a_hold_names_what_fires_now, .fini = close_wo
     cr_expect_eq(events("hold.alert"), 1, "it held all the time");
 }
 
+Test(rollout_alerts, law2_alerts_that_come_and_go_do_not_refuse_an_abort_by_its_version, .fini = close_world)
+{
+    struct rollout_command abort = {.verb = VERB_ABORT};
+    struct fault fault = {.detail = ""};
+    char result[ID_MAX];
+    open_with("hold");
+    send("aa", "", true);
+    cr_expect_str_eq(turn(3), "hold.alert");
+    abort.if_version = atoi(world_text(&world, "SELECT row_version FROM rollouts WHERE id = '%s'", id));
+    for (int second = 4; second < 8; second++) {
+        send("bb", "", second % 2 == 0);
+        cr_expect_str_eq(turn(second), "hold.alert");
+        cr_expect_eq(
+            strstr(world_text(&world, "SELECT reason FROM rollouts WHERE id = '%s'", id), "Alert-bb") != NULL,
+            second % 2 == 0, "it names what fires now");
+    }
+    db_deadline(world.db, clock_mono_after_ms(clock_mono(), 10000));
+    cr_assert_eq(db_begin(world.db, &fault), STATUS_OK);
+    cr_assert_eq(rollout_command(world.db, id, &abort, "oncall", result, &fault), STATUS_OK, "%s",
+                 fault.detail);
+    cr_assert_eq(db_commit(world.db, &fault), STATUS_OK);
+    cr_expect_str_eq(turn(8), "abort");
+}
+
 Test(rollout_alerts, a_pause_is_given_once_for_each_firing, .fini = close_world)
 {
     char result[ID_MAX];
