@@ -1,6 +1,7 @@
 /* Reads, changes, and what every handler needs. */
 #include "control/call.h"
 
+#include "base/log.h"
 #include "control/control.h"
 #include "http/etag.h"
 #include "store/idempotency.h"
@@ -153,6 +154,24 @@ static enum status replay(struct call *call, const struct idempotent_answer *ans
     return status == STATUS_OK ? status : fault_set(call->fault, status, "The answer's headers do not fit");
 }
 
+/* Keeps the answer under its key, if it has one. */
+static enum status keep(struct call *call, const struct keyed *keyed)
+{
+    struct idempotent_answer answer;
+    const struct http_response *response = call->response;
+    if (keyed->key[0] == '\0')
+        return STATUS_OK;
+    idempotency_answer_init(&answer);
+    answer.http_status = response->status;
+    snprintf(answer.etag, sizeof answer.etag, "%s", response->etag);
+    text_add(&answer.body, text_get(&response->body), response->body.length);
+    enum status status = text_status(&answer.body);
+    if (status == STATUS_OK)
+        status = idempotency_store(call->db, keyed->token, keyed->key, &keyed->request, &answer, call->fault);
+    idempotency_answer_free(&answer);
+    return status;
+}
+
 /* Does the operation in the open transaction, unless its answer is stored. */
 static enum status work(struct call *call, const struct keyed *keyed, call_operation operation)
 {
@@ -171,15 +190,8 @@ static enum status work(struct call *call, const struct keyed *keyed, call_opera
     status = operation(call);
     if (status == STATUS_OK)
         status = text_status(&call->response->body);
-    if (status == STATUS_OK && keyed->key[0] != '\0') {
-        answer.http_status = call->response->status;
-        snprintf(answer.etag, sizeof answer.etag, "%s", call->response->etag);
-        text_add(&answer.body, text_get(&call->response->body), call->response->body.length);
-        status = text_status(&answer.body);
-        if (status == STATUS_OK)
-            status =
-                idempotency_store(call->db, keyed->token, keyed->key, &keyed->request, &answer, call->fault);
-    }
+    if (status == STATUS_OK)
+        status = keep(call, keyed);
 out:
     idempotency_answer_free(&answer);
     return status;
@@ -200,6 +212,21 @@ static enum status commit(struct call *call, bool has_key)
     return STATUS_DATABASE;
 }
 
+/* What is told beside the answer: it has a time of its own, holds no lock of the work, and cannot undo it. */
+static void follow(struct call *call, const struct keyed *keyed)
+{
+    struct fault fault = {.detail = ""}, *ours = call->fault;
+    call->fault = &fault;
+    db_deadline(call->db, clock_mono_after_ms(clock_mono(), CALL_AFTER_MS));
+    enum status status = call->after(call);
+    if (status == STATUS_OK)
+        status = keep(call, keyed);
+    if (status != STATUS_OK)
+        log_event(LOG_WARN, "control", "what is told beside an answer could not be read", "path",
+                  call->request->path, "about", call->subject, "detail", fault.detail, NULL);
+    call->fault = ours;
+}
+
 enum outcome { ENDED, DEAD, IN_THE_WAY };
 
 /* One try. DEAD: the connection had died while it was idle. IN_THE_WAY: another transaction was. Nothing is
@@ -209,6 +236,7 @@ static enum outcome attempt(struct call *call, const struct keyed *keyed, call_o
 {
     enum outcome outcome = ENDED;
     clear_response(call->response);
+    call->after = NULL;
     *status = db_pool_take(call->control->pool, CALL_TIMEOUT_MS, &call->db, call->fault);
     if (*status != STATUS_OK)
         return ENDED;
@@ -219,6 +247,8 @@ static enum outcome attempt(struct call *call, const struct keyed *keyed, call_o
         *status = work(call, keyed, operation);
     if (*status == STATUS_OK)
         *status = commit(call, keyed->key[0] != '\0');
+    if (*status == STATUS_OK && call->after != NULL)
+        follow(call, keyed);
     if (*status == STATUS_IN_PROGRESS && db_sqlstate(call->db)[0] != '\0')
         outcome = IN_THE_WAY;
     db_pool_give(call->control->pool, call->db); /* rolls back what is open */

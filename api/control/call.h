@@ -2,6 +2,7 @@
    alone holds the rules of transactions and of the Idempotency-Key. For the files of this room. */
 #pragma once
 
+#include "base/id.h"
 #include "base/json.h"
 #include "control/auth.h"
 #include "http/message.h"
@@ -13,7 +14,8 @@
 
 enum {
     CALL_TIMEOUT_MS = 5000,
-    CALL_ATTEMPTS = 3, /* of a transaction that another one is in the way of */
+    CALL_AFTER_MS = 2000, /* for what is told beside an answer */
+    CALL_ATTEMPTS = 3,    /* of a transaction that another one is in the way of */
     ALERT_SAID = 256,
     CALL_DEAD_MAX = 64 /* connections that died while they were idle; each is closed when it is found dead */
 };
@@ -27,6 +29,13 @@ struct control {
     atomic_ullong alert_said[ALERT_SAID]; /* hashes of labels that were logged as misspelt */
 };
 
+struct call;
+
+/* Does the work. For a change it may run again from the start when the transaction has to be repeated; what
+   it wrote to the response is dropped then. It must not swallow a failed statement: the transaction is void
+   after it. */
+typedef enum status (*call_operation)(struct call *call);
+
 struct call {
     struct control *control;
     struct db *db; /* in a transaction if it is a change */
@@ -35,12 +44,11 @@ struct call {
     struct json_object *body; /* what was sent, an object; empty if nothing was */
     const char *actor;        /* name of the caller's token */
     struct fault *fault;
+    /* Set by the work of a change: what it tells beside its answer, about `subject`. Runs when the work is
+       committed, in no transaction; where it fails the answer must be as the work has left it. */
+    call_operation after;
+    char subject[ID_MAX];
 };
-
-/* Does the work. For a change it may run again from the start when the transaction has to be repeated; what
-   it wrote to the response is dropped then. It must not swallow a failed statement: the transaction is void
-   after it. */
-typedef enum status (*call_operation)(struct call *call);
 
 /* `queries`: the query parameters that are known, NULL-terminated. */
 enum status call_read(void *context, const struct http_request *request, struct http_response *response,

@@ -6,9 +6,10 @@
 #include "spec/fields.h"
 #include "store/views.h"
 
+#include <stdio.h>
 #include <string.h>
 
-enum { WARNINGS_MAX = 32 * 1024 };
+enum { FORECAST_MAX = 64 * 1024, WARNINGS_MAX = 32 * 1024 };
 
 static enum status answer(struct call *call, const char *id)
 {
@@ -18,26 +19,43 @@ static enum status answer(struct call *call, const char *id)
     return status;
 }
 
-/* The same of a rollout that was just started, with the time that it is expected to take,
-   and what stands in its way. */
+static const char untold[] = ",\"forecast\":null,\"warnings\":[]}";
+
+/* In the place of `untold`: the time that a rollout which was just started is expected to take, and what
+   stands in its way. */
+static enum status foretell(struct call *call)
+{
+    struct text *body = &call->response->body, forecast, warnings;
+    text_init(&forecast, FORECAST_MAX);
+    text_init(&warnings, WARNINGS_MAX);
+    enum status status = rollout_forecast(call->db, call->subject, &forecast, &warnings, call->fault);
+    if (status == STATUS_OK)
+        status = text_status(&forecast);
+    if (status == STATUS_OK)
+        status = text_status(&warnings);
+    if (status == STATUS_OK) {
+        body->length -= sizeof untold - 1;
+        body->data[body->length] = '\0';
+        text_printf(body, ",\"forecast\":%s,\"warnings\":%s}", text_get(&forecast), text_get(&warnings));
+    }
+    text_free(&forecast);
+    text_free(&warnings);
+    return status;
+}
+
+/* The same of a rollout that was just started. What is foretold reads many counts: it must neither undo the
+   start nor hold the service's lock. */
 static enum status answer_started(struct call *call, const char *id)
 {
     struct text *body = &call->response->body;
     enum status status = answer(call, id);
     if (status != STATUS_OK || body->length < 2 || text_get(body)[body->length - 1] != '}')
         return status;
-    struct text warnings;
-    text_init(&warnings, WARNINGS_MAX);
     body->data[--body->length] = '\0';
-    text_puts(body, ",\"forecast\":");
-    status = rollout_forecast(call->db, id, body, &warnings, call->fault);
-    text_puts(body, ",\"warnings\":");
-    text_puts(body, text_get(&warnings));
-    text_putc(body, '}');
-    if (status == STATUS_OK)
-        status = text_status(&warnings);
-    text_free(&warnings);
-    return status == STATUS_OK ? text_status(body) : status;
+    text_puts(body, untold);
+    snprintf(call->subject, sizeof call->subject, "%s", id);
+    call->after = foretell;
+    return text_status(body);
 }
 
 static enum status list(struct call *call)

@@ -59,7 +59,7 @@ static void only_bake(const struct rollout_state *state, double rps, struct spec
 
 struct unreported {
     uint32_t set;     /* guardrails (1 << sli) of whose SLI nothing is known of stable, not even once */
-    int64_t outcomes; /* of stable in the last ten minutes */
+    int64_t outcomes; /* of stable in the newest rows of the last ten minutes */
 };
 
 static enum status find_unreported(struct db *db, const struct rollout_state *state, struct unreported *out,
@@ -93,13 +93,13 @@ static void put_warning(struct text *out, const struct rollout_state *state, enu
     char detail[400], next[400], report[240], number[32];
     bool by_time = state->spec.policy.pace == PACE_TIME;
     reason_report_as(INT64_C(1) << sli, report, sizeof report);
-    snprintf(
-        detail, sizeof detail,
-        "Nobody reports %s: %s has counted %s requests in the last 10 min, none of them with it, nor any in "
-        "the day before. %s",
-        sli_name(sli), state->row.stable, number_count(outcomes, number),
-        by_time ? "It will watch nothing while the plan goes on by time."
-                : "The first step will hold for it.");
+    snprintf(detail, sizeof detail,
+             "Nobody reports %s: none of the newest %s requests of %s has it, which were counted in the last "
+             "10 min, "
+             "nor any of the day before. %s",
+             sli_name(sli), number_count(outcomes, number), state->row.stable,
+             by_time ? "It will watch nothing while the plan goes on by time."
+                     : "The first step will hold for it.");
     snprintf(next, sizeof next, "%s. Or abort this rollout, take %s out of the objectives, and start anew.",
              report, sli_name(sli));
     text_printf(out, "{\"sli\":\"%s\",\"detail\":", sli_name(sli));

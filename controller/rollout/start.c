@@ -105,13 +105,21 @@ static enum status freeze_document(struct json_object *value, struct text *out, 
     return status == STATUS_OK ? STATUS_OK : fault_set(fault, status, "The documents could not be frozen");
 }
 
+/* What is read of many counts. */
+struct measured {
+    double rps; /* < 0: not read yet */
+    double eta[SLI_COUNT];
+};
+
 /* The rate that budgets and estimates use is frozen with the policy. */
-static enum status freeze_rate(struct db *db, const char *service, struct policy *policy, struct fault *fault)
+static enum status freeze_rate(struct db *db, const char *service, double rps, struct policy *policy,
+                               struct fault *fault)
 {
-    double rps = 0;
+    enum status status = STATUS_OK;
     if (policy->rps_milli > 0)
         return STATUS_OK;
-    enum status status = preconditions_rate(db, service, &rps, fault);
+    if (rps < 0) /* the policy has changed since */
+        status = preconditions_rate(db, service, &rps, fault);
     if (status == STATUS_OK)
         policy->rps_milli = (int64_t)(rps * 1000.0);
     return status;
@@ -128,25 +136,28 @@ static enum status freeze_keyed(struct db *db, const char *service, struct spec_
     return status;
 }
 
-/* The overdispersion of stable, where the policy asks for it to be measured: before the service is locked,
-   since it reads hours of counts, and an abort must not wait for that. */
-static enum status measure_eta(struct db *db, const struct rollout_start *start, struct documents *documents,
-                               double eta[SLI_COUNT], struct fault *fault)
+/* The rate and the overdispersion of stable, where the policy asks for them to be measured: before the
+   service is locked, since they read hours of counts, and an abort must not wait for that. */
+static enum status measure(struct db *db, const struct rollout_start *start, struct documents *documents,
+                           struct measured *out, struct fault *fault)
 {
     /* what is wrong with the documents is said when they are read under the lock */
     struct fault later = {.status = STATUS_OK};
     bool readable = read_documents(db, start, documents, &later) == STATUS_OK;
     enum status status = STATUS_OK;
+    out->rps = -1;
+    if (readable && documents->spec.policy.rps_milli <= 0)
+        status = preconditions_rate(db, start->service, &out->rps, fault);
     for (int i = 0; i < SLI_COUNT && status == STATUS_OK; i++) {
         const struct guardrail *guardrail = &documents->spec.policy.guardrail[i];
         struct overdispersion_found found;
         double phi = 1;
-        eta[i] = 1;
+        out->eta[i] = 1;
         if (!readable || !guardrail->used || !documents->spec.eta_auto[i])
             continue;
         status = overdispersion_measure(db, start->service, (enum sli)i, guardrail->block_s, &found, fault);
         if (status == STATUS_OK && overdispersion_phi(&found.sum, &phi))
-            eta[i] = 1 / phi;
+            out->eta[i] = 1 / phi;
     }
     return status;
 }
@@ -354,7 +365,7 @@ enum status start_run(struct db *db, const struct rollout_start *start, const st
     struct rollout_row row;
     struct rollout_world world;
     struct route_row route;
-    double eta[SLI_COUNT];
+    struct measured measured;
     memset(&row, 0, sizeof row);
     text_init(&row.plan, 1 << 20);
     text_init(&row.policy, 1 << 20);
@@ -364,7 +375,7 @@ enum status start_run(struct db *db, const struct rollout_start *start, const st
                              ? STATUS_OK
                              : fault_set(fault, STATUS_NO_MEMORY, "Out of memory");
     if (status == STATUS_OK)
-        status = measure_eta(db, start, documents, eta, fault);
+        status = measure(db, start, documents, &measured, fault);
     if (status == STATUS_OK)
         status = rollouts_lock_service(db, start->service, fault);
     if (status == STATUS_OK)
@@ -388,11 +399,11 @@ enum status start_run(struct db *db, const struct rollout_start *start, const st
     if (status == STATUS_OK)
         status = check_budget(db, start, documents, fault);
     if (status == STATUS_OK)
-        status = freeze_rate(db, start->service, &documents->spec.policy, fault);
+        status = freeze_rate(db, start->service, measured.rps, &documents->spec.policy, fault);
     if (status == STATUS_OK)
         status = freeze_keyed(db, start->service, &documents->spec, fault);
     if (status == STATUS_OK) {
-        freeze_eta(&documents->spec, eta);
+        freeze_eta(&documents->spec, measured.eta);
         status = freeze_documents(documents, &row, fault);
     }
     if (status != STATUS_OK)

@@ -5,6 +5,11 @@
 
 #include <string.h>
 
+enum {
+    RATE_ROWS = 50000,    /* a thousand gateways write them in a minute */
+    REPORTED_ROWS = 20000 /* each of them is wider to read */
+};
+
 enum status preconditions_documents(struct db *db, const char *service, struct text *slos,
                                     struct text *policy, struct fault *fault)
 {
@@ -27,6 +32,7 @@ enum status preconditions_rate(struct db *db, const char *service, double *rps, 
     struct db_params params = {.count = 0};
     struct db_rows *rows = NULL;
     db_text(&params, service);
+    db_integer(&params, RATE_ROWS);
     enum status status = db_run(db, &sql_rate_measured, &params, &rows, fault);
     if (status == STATUS_OK)
         *rps = db_get_number(rows, 0, 0);
@@ -58,6 +64,7 @@ enum status preconditions_reported(struct db *db, const char *service, const cha
     struct db_rows *rows = NULL;
     db_text(&params, service);
     db_text(&params, release);
+    db_integer(&params, REPORTED_ROWS);
     memset(known, 0, SLI_COUNT * sizeof *known);
     *outcomes = 0;
     enum status status = db_run(db, &sql_reported_slis, &params, &rows, fault);

@@ -327,6 +327,88 @@ Test(control_call, without_a_database_everything_is_503)
     db_pool_free(nowhere);
 }
 
+/* --- what is told beside an answer ------------------------------------------------------------------ */
+
+#define START(key)                                                                                           \
+    send_full(HTTP_POST, "/v1/services/chat/rollouts", "{\"release\":\"v2\",\"allow_no_gateway\":true}",     \
+              key, NULL)
+
+/* A service whose v2 can be started; its policy names the rate, so that only the forecast reads observations.
+ */
+static void prepare_start(void)
+{
+    cr_assert_eq(send(HTTP_PUT, "/v1/services/chat", "{}").http_status, 201);
+    cr_assert_eq(
+        send(HTTP_PUT, "/v1/services/chat/slos", "{\"slos\":{\"error\":{\"objective\":99}}}").http_status,
+        200);
+    cr_assert_eq(send(HTTP_PUT, "/v1/services/chat/policy", "{\"expected_rps\":5}").http_status, 200);
+    cr_assert_eq(send(HTTP_POST, "/v1/artifacts/model/m/versions",
+                      "{\"content\":{\"provider\":\"p\",\"model\":\"m\"}}")
+                     .http_status,
+                 201);
+    cr_assert_eq(send(HTTP_POST, "/v1/services/chat/releases",
+                      "{\"name\":\"v2\",\"artifacts\":[{\"kind\":\"model\",\"name\":\"m\",\"version\":1}]}")
+                     .http_status,
+                 201);
+}
+
+Test(control_call, a_start_whose_forecast_fails_is_a_start)
+{
+    prepare_start();
+    database_do(database.db, "ALTER TABLE observations RENAME TO elsewhere");
+    struct answer answer = START("k");
+    cr_assert_eq(answer.http_status, 201, "%s", answer.fault.detail);
+    cr_expect_not_null(strstr(answer.body, ",\"forecast\":null,\"warnings\":[]}"), "%s", answer.body);
+    cr_expect_eq(database_number(&database, "SELECT count(*) FROM rollouts"), 1);
+    struct answer again = START("k");
+    cr_expect(again.replayed && strcmp(again.body, answer.body) == 0, "%s", again.body);
+}
+
+Test(control_call, what_is_foretold_is_kept_with_the_answer)
+{
+    prepare_start();
+    struct answer answer = START("k");
+    cr_expect_not_null(strstr(answer.body, ",\"forecast\":{\"rps\":5,"), "%s", answer.body);
+    struct answer again = START("k");
+    cr_expect(again.replayed && strcmp(again.body, answer.body) == 0, "%s", again.body);
+}
+
+static void *start_it(void *out)
+{
+    *(struct answer *)out = START(NULL);
+    return NULL;
+}
+
+/* A start waits for a lock, and is not committed. */
+static bool waits_uncommitted(void)
+{
+    return database_number(&database,
+                           "SELECT count(*) FROM pg_stat_activity WHERE datname = "
+                           "current_database() AND wait_event_type = 'Lock'") != 0 &&
+           database_number(&database, "SELECT count(*) FROM rollouts") == 0;
+}
+
+Test(control_call, law2_a_forecast_that_waits_holds_no_lock_of_the_service)
+{
+    struct answer answer;
+    pthread_t thread;
+    bool waits = false;
+    prepare_start();
+    struct db *other = database_connect(&database);
+    database_do(other, "BEGIN; LOCK TABLE observations IN ACCESS EXCLUSIVE MODE");
+    cr_assert_eq(pthread_create(&thread, NULL, start_it, &answer), 0);
+    while (!waits && database_number(&database, "SELECT count(*) FROM rollouts") == 0)
+        waits = waits_uncommitted();
+    cr_expect(!waits, "it waits for the counts before it is committed");
+    if (!waits)
+        cr_expect_eq(
+            database_number(&database, "SELECT 1 FROM services WHERE name = 'chat' FOR UPDATE NOWAIT"), 1,
+            "a rollback would not wait");
+    db_close(other);
+    pthread_join(thread, NULL);
+    cr_expect_eq(answer.http_status, 201, "%s", answer.fault.detail);
+}
+
 #else
 
 Test(control_call, is_built_with_its_room)

@@ -248,8 +248,8 @@ Test(rollout_unreported, a_start_warns_of_what_stable_has_never_had, .fini = clo
     const char *said = warned("", 60, 0);
     cr_expect_not_null(
         strstr(said,
-               " [{\"sli\":\"refusal\",\"detail\":\"Nobody reports refusal: v1 has counted 600 "
-               "requests in the last 10 min, none of them with it"),
+               " [{\"sli\":\"refusal\",\"detail\":\"Nobody reports refusal: none of the newest 600 "
+               "requests of v1 has it, which were counted in the last 10 min, nor any of the day before."),
         "%s", said);
     cr_expect_not_null(strstr(said, "\"next_step\":\"Report refusal ("), "%s", said);
     cr_expect_null(strstr(said, "\"sli\":\"error\""), "%s", said);
@@ -278,4 +278,20 @@ Test(rollout_unreported, a_start_does_not_warn_of_what_comes_rarely_or_may_come,
         BEGINNING / 60 - 600);
     said = foretold(world_start(&world, "v2"));
     cr_expect_not_null(strstr(said, "} []"), "it was reported ten hours ago: %s", said);
+}
+
+Test(rollout_unreported, a_start_reads_a_bounded_number_of_rows_however_many_gateways_report,
+     .fini = close_world)
+{
+    open_world("");
+    world_sql(
+        &world,
+        "INSERT INTO observations (service, bucket_s, release, gateway, admissions, outcomes, n, k, late, "
+        "absent, sums, summed) SELECT 'chat', %d - s, 'v1', 'gw-' || g, 1, 1, '{0,0,1,0,0,0,0,0,0,0,0}', "
+        "array_fill(0, '{11}'), array_fill(0, '{11}'), array_fill(0, '{11}'), array_fill(0, '{6}'), "
+        "array_fill(0, '{6}') FROM generate_series(1, 60) s, generate_series(1, 1000) g",
+        BEGINNING);
+    const char *said = foretold(world_start(&world, "v2"));
+    cr_expect_not_null(strstr(said, "none of the newest 20,000 requests of v1 has it"), "%s", said);
+    cr_expect_not_null(strstr(said, "{\"rps\":1000,\"measured\":true"), "%s", said);
 }
