@@ -81,26 +81,20 @@ static enum status tell(struct db *db, const struct alert *alert, enum alert_fat
 
 /* Whether one that fires can hold, by the release that it names. One that names none can, also the next
    rollout; what is resolved holds nothing, and that needs no saying. */
-static enum status find_aim(struct db *db, const struct alert *alert, enum alert_fate *fate,
-                            struct fault *fault)
+static enum alert_fate fate_of(const struct alert *alert, const struct alert_aim *aim)
 {
-    struct alert_aim aim;
-    *fate = ALERT_TAKEN;
-    if (!alert->firing || alert->release[0] == '\0')
-        return STATUS_OK;
-    enum status status = alerts_aim(db, alert->service, alert->release, &aim, fault);
-    if (status == STATUS_OK && !aim.part)
-        *fate = !aim.exists ? ALERT_UNKNOWN_RELEASE : !aim.rollout ? ALERT_NO_ROLLOUT : ALERT_OTHER_RELEASE;
-    return status;
+    if (!alert->firing || alert->release[0] == '\0' || aim->part)
+        return ALERT_TAKEN;
+    return !aim->exists ? ALERT_UNKNOWN_RELEASE : !aim->rollout ? ALERT_NO_ROLLOUT : ALERT_OTHER_RELEASE;
 }
 
 static enum status take_one(struct db *db, const struct alert *alert, int64_t expires_s, const char *actor,
                             enum alert_fate *fate, struct fault *fault)
 {
     enum alert_news news;
-    enum status status = alerts_store(db, alert, expires_s, &news, fault);
-    if (status == STATUS_OK)
-        status = find_aim(db, alert, fate, fault);
+    struct alert_aim aim = {.exists = false};
+    enum status status = alerts_store(db, alert, expires_s, &news, &aim, fault);
+    *fate = fate_of(alert, &aim);
     if (status == STATUS_OK && (news == ALERT_FIRES || news == ALERT_RESOLVED))
         status = tell(db, alert, *fate, actor, fault);
     if (status == STATUS_OK && news == ALERT_NO_ROOM) {

@@ -6,15 +6,19 @@
 #include <stdio.h>
 
 static enum status read_state(struct db *db, const struct alert *alert, bool *known, bool *fires,
-                              struct fault *fault)
+                              struct alert_aim *aim, struct fault *fault)
 {
     struct db_params params = {.count = 0};
     struct db_rows *rows = NULL;
     db_text(&params, alert->service);
     db_text(&params, alert->fingerprint);
+    db_text(&params, alert->release);
     enum status status = db_run(db, &sql_alert_state, &params, &rows, fault);
-    *known = status == STATUS_OK && db_rows_count(rows) == 1;
-    *fires = *known && db_get_bool(rows, 0, 0);
+    if (status == STATUS_OK) {
+        *known = db_get_bool(rows, 0, 0);
+        *fires = db_get_bool(rows, 0, 1);
+        *aim = (struct alert_aim){db_get_bool(rows, 0, 2), db_get_bool(rows, 0, 3), db_get_bool(rows, 0, 4)};
+    }
     db_rows_free(rows);
     return status;
 }
@@ -68,11 +72,11 @@ static enum status resolve(struct db *db, const struct alert *alert, struct faul
 }
 
 enum status alerts_store(struct db *db, const struct alert *alert, int64_t expires_s, enum alert_news *news,
-                         struct fault *fault)
+                         struct alert_aim *aim, struct fault *fault)
 {
-    bool known, fires, room = true;
+    bool known = false, fires = false, room = true;
     *news = ALERT_SAME;
-    enum status status = read_state(db, alert, &known, &fires, fault);
+    enum status status = read_state(db, alert, &known, &fires, aim, fault);
     if (status == STATUS_OK && alert->firing && !known)
         status = find_room(db, alert, &room, fault);
     if (status != STATUS_OK)
@@ -89,20 +93,6 @@ enum status alerts_store(struct db *db, const struct alert *alert, int64_t expir
         return STATUS_OK;
     *news = ALERT_RESOLVED;
     return resolve(db, alert, fault);
-}
-
-enum status alerts_aim(struct db *db, const char *service, const char *release, struct alert_aim *out,
-                       struct fault *fault)
-{
-    struct db_params params = {.count = 0};
-    struct db_rows *rows = NULL;
-    db_text(&params, service);
-    db_text(&params, release);
-    enum status status = db_run(db, &sql_alert_aim, &params, &rows, fault);
-    if (status == STATUS_OK)
-        *out = (struct alert_aim){db_get_bool(rows, 0, 0), db_get_bool(rows, 0, 1), db_get_bool(rows, 0, 2)};
-    db_rows_free(rows);
-    return status;
 }
 
 enum status alerts_firing(struct db *db, const char *service, struct firing_alert *out, int max, int *read,

@@ -17,19 +17,18 @@ enum alert_news {
     ALERT_NO_ROOM   /* too many fire: it was not stored */
 };
 
-/* Stores `alert` of an existing service, whose lock the caller's transaction holds. A firing alert that is
-   not heard of for `expires_s`, or after its own end, is over. */
-enum status alerts_store(struct db *db, const struct alert *alert, int64_t expires_s, enum alert_news *news,
-                         struct fault *fault) MUST_CHECK;
-
 /* What the release that an alert names has to do with the service's rollout. */
 struct alert_aim {
     bool exists;  /* the service has such a release */
     bool rollout; /* some rollout of the service is live */
     bool part;    /* and the release is its canary or its stable */
 };
-enum status alerts_aim(struct db *db, const char *service, const char *release, struct alert_aim *out,
-                       struct fault *fault) MUST_CHECK;
+
+/* Stores `alert` of an existing service, whose lock the caller's transaction holds. A firing alert that is
+   not heard of for `expires_s`, or after its own end, is over. `aim` costs no query of its own: they are
+   many, and a rollback waits for the lock. */
+enum status alerts_store(struct db *db, const struct alert *alert, int64_t expires_s, enum alert_news *news,
+                         struct alert_aim *aim, struct fault *fault) MUST_CHECK;
 
 /* An alert that fires. */
 struct firing_alert {

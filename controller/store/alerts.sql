@@ -1,13 +1,12 @@
+-- Whether the alert is known and fires, and what the release $3 that it names has to do with the service's rollout: whether
+-- there is such a release, a live rollout, and whether it is one of the two of that.
 -- :name alert_state
-SELECT resolved_at IS NULL AND expires_at > serin_now() FROM alerts WHERE service = $1 AND fingerprint = $2
-
--- What release $2 has to do with the service's rollout: whether there is such a release, a live rollout, and whether it is
--- one of the two of that.
--- :name alert_aim
-SELECT EXISTS (SELECT FROM releases WHERE service = $1::text AND name = $2::text), l.release IS NOT NULL,
-       coalesce($2::text IN (l.release, l.stable), false)
-FROM (SELECT) one LEFT JOIN (SELECT release, stable FROM rollouts WHERE service = $1::text
-                             AND phase IN ('pending', 'progressing', 'paused', 'baking')) l ON true
+SELECT a.fingerprint IS NOT NULL, coalesce(a.resolved_at IS NULL AND a.expires_at > serin_now(), false),
+       EXISTS (SELECT FROM releases WHERE service = $1::text AND name = $3::text), l.release IS NOT NULL,
+       coalesce($3::text IN (l.release, l.stable), false)
+FROM (SELECT) one LEFT JOIN alerts a ON a.service = $1::text AND a.fingerprint = $2::text
+     LEFT JOIN (SELECT release, stable FROM rollouts WHERE service = $1::text
+                AND phase IN ('pending', 'progressing', 'paused', 'baking')) l ON true
 
 -- :name alert_count
 SELECT count(*) FROM alerts WHERE service = $1

@@ -318,7 +318,8 @@ def test_what_holds_nothing_is_told_and_counted_and_no_failure(scene):
     assert said["a3"]["reason"] == "The alert Foo fires, and holds nothing now, as told has no release v9: too many"
     assert said["a3"]["data"]["without_effect"] == "unknown_release"
     assert said["a5"]["reason"] == "The alert Foo fires: too many" and said["a5"]["data"]["without_effect"] is None
-    client.request("POST", "/v1/alerts", {"version": "4", "alerts": alerts})
+    again = client.request("POST", "/v1/alerts", {"version": "4", "alerts": alerts})
+    assert again["without_effect"] == answer["without_effect"], "also of repeats"
     lines = [json.loads(line) for line in open(scene.daemon.log) if "an alert holds nothing" in line]
     for wanted in ({"service": "nosuch"}, {"release": "v9"}, {"service": None, "alert": "Foo"}):
         found = [line for line in lines if wanted.items() <= line.items()]
