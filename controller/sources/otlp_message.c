@@ -32,6 +32,8 @@ enum status otlp_read_body(const struct otlp_body *body, const char *data, size_
                            const struct otlp_field *fields, otlp_take_value take, void *context)
 {
     struct json_object *object = NULL;
+    if (data == NULL)
+        data = ""; /* nothing may be added to NULL, not even 0 */
     const uint8_t *bytes = (const uint8_t *)data;
     struct otlp_node node = {.at = bytes, .end = bytes + length};
     if (body->protobuf)

@@ -59,7 +59,9 @@ struct otlp_value {
 typedef enum status (*otlp_take_value)(void *context, const struct otlp_value *value);
 
 /* Reads a body, one message of fields `request`, whose type is called `name` in faults; then calls `take`.
-   MALFORMED if it cannot be read. Fields that are not listed are skipped. */
+   MALFORMED if it cannot be read. Fields that are not listed are skipped. `data` may be NULL where `length`
+   is 0.
+ */
 struct otlp_body {
     bool protobuf;
     const char *name;

@@ -124,6 +124,15 @@ Test(gateway_traces, spans_are_counted)
                  1);
 }
 
+Test(gateway_traces, an_empty_message_is_answered)
+{
+    struct reply reply =
+        gateway_ask(&world, "/v1/traces",
+                    &(struct ask){.body = "", .type = "application/x-protobuf", .instance = "gw-1"});
+    gateway_expect(&reply, 200);
+    cr_assert_eq(total("outcomes"), 0);
+}
+
 Test(gateway_traces, the_same_spans_count_once)
 {
     begin("chat", "v1");

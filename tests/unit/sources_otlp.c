@@ -197,6 +197,15 @@ Test(sources_otlp, protobuf_is_read_in_any_order)
     cr_assert_eq(taken.count, 0);
 }
 
+Test(sources_otlp, an_empty_body_is_a_message_without_spans)
+{
+    struct fault fault = {.status = STATUS_OK};
+    struct taken taken = {.count = 0};
+    cr_assert_eq(otlp_read_spans(true, NULL, 0, &names, take, &taken, &fault), STATUS_OK);
+    cr_assert_eq(otlp_read_spans(false, NULL, 0, &names, take, &taken, &fault), STATUS_MALFORMED);
+    cr_assert_eq(taken.count, 0);
+}
+
 Test(sources_otlp, protobuf_that_ends_early_is_refused)
 {
     struct taken taken;
