@@ -28,6 +28,11 @@ bool reporting_canary_without(const struct counts *counts)
     return counts->n_c > 0 && counts->k_c == counts->n_c;
 }
 
+bool reporting_stable_without(const struct counts *counts)
+{
+    return counts->n_b > 0 && counts->k_b == counts->n_b;
+}
+
 bool reporting_nobody(const struct counts *counts)
 {
     return reporting_canary_without(counts) && counts->k_b == counts->n_b;

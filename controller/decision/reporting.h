@@ -17,6 +17,9 @@ struct counts reporting_of(const struct evidence *evidence, enum sli sli, bool a
 /* Of such counts: outcomes of the canary came, and none of them, or none of either release, has the SLI. */
 bool reporting_canary_without(const struct counts *counts);
 bool reporting_nobody(const struct counts *counts);
+/* Of such counts: stable had outcomes too, and none has the SLI. Without this it is only known of the canary.
+ */
+bool reporting_stable_without(const struct counts *counts);
 /* Outcomes of both releases together. */
 int64_t reporting_outcomes(const struct counts *counts);
 

@@ -189,7 +189,7 @@ static const struct rule rules[] = {
      "Holding: the guardrail {failed} has failed; nothing advances by itself after that.",
      "Abort, or promote if it is accepted; 'serin explain' has the counts."},
     {"hold.unreported", ADVANCING, VERB_TICK, F(UNREPORTED), F(PACE_TIME), NEXT_STAY, EFFECT_PAGE,
-     "rollout.held", "Holding: nobody reports {unreported}. {without}",
+     "rollout.held", "Holding: {unreported}. {without}",
      "Report it with each request, and this goes on by itself; or take it out of the objectives, which "
      "counts "
      "from the next rollout on, and promote this one; 'serin explain' says how it is reported."},

@@ -152,6 +152,29 @@ void reason_report_as(int64_t set, char *out, size_t size)
     }
 }
 
+bool reason_by_nobody(const struct rollout_state *state, int64_t set)
+{
+    bool by_nobody = true;
+    for (int i = 0; i < SLI_COUNT; i++) {
+        struct counts step = reporting_of(&state->evidence.evidence, (enum sli)i, false);
+        struct counts all = reporting_of(&state->evidence.evidence, (enum sli)i, true);
+        if ((set >> i & 1) != 0)
+            by_nobody = by_nobody && (reporting_stable_without(&step) || reporting_stable_without(&all));
+    }
+    return by_nobody;
+}
+
+static void unreported_text(const struct reason_context *context, char *out, size_t size)
+{
+    int64_t set = context->snapshot->unreported;
+    char slis[240];
+    slis_text(set, slis, sizeof slis);
+    if (reason_by_nobody(context->state, set))
+        snprintf(out, size, "nobody reports %s", slis);
+    else
+        snprintf(out, size, "no request of %s has %s", context->state->row.release, slis);
+}
+
 /* How many requests came without the SLIs that nobody reports in this step: the most of them. */
 static void without_text(const struct reason_context *context, char *out, size_t size)
 {
@@ -252,7 +275,7 @@ static void place(const char *name, const struct reason_context *context, char *
     else if (strcmp(name, "uncounted") == 0)
         slis_text(snapshot->uncounted, out, size);
     else if (strcmp(name, "unreported") == 0)
-        slis_text(snapshot->unreported, out, size);
+        unreported_text(context, out, size);
     else if (strcmp(name, "without") == 0)
         without_text(context, out, size);
     else if (strcmp(name, "min_requests") == 0)

@@ -20,6 +20,9 @@ void reason_weight(int64_t weight, char *out, size_t size);
 
 /* How each SLI of `set` (1 << sli) is reported, as a sentence without its full stop: "Report ttft (...)". */
 void reason_report_as(int64_t set, char *out, size_t size);
+/* Of SLIs (1 << sli) that the canary is without in this step: stable had requests, and is without each of
+   them too. False where nothing is known of stable: then the canary's reporting alone may be broken. */
+bool reason_by_nobody(const struct rollout_state *state, int64_t set);
 
 /* "canary 19 of 120 (15.8 %), stable 31 of 2,280 (1.4 %)". */
 void reason_counts(const struct counts *counts, char *out, size_t size);

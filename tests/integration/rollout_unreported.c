@@ -76,11 +76,14 @@ static char *begin(const char *more)
     return id;
 }
 
+enum { NO_STABLE = -1 }; /* as with_b: it has no requests */
+
 /* Seconds [from, to); returns the second whose tick was the first by hold.unreported, -1 = none was. */
 static int run(const char *id, int from, int to, int with_c, int with_b)
 {
     for (int second = from; second < to; second++) {
-        count(second, "v1", 95, with_b);
+        if (with_b != NO_STABLE)
+            count(second, "v1", 95, with_b);
         count(second, "v2", 5, with_c);
         world_at(&world, second + 4); /* maturity 2 s, settle 1 s on a clock that stands */
         world_gateway_applies(&world);
@@ -141,6 +144,20 @@ Test(rollout_unreported, the_explanation_names_it_and_foretells_nothing, .fini =
     cr_assert_gt(run(id, 60, 300, 0, 0), 0);
     SAYS(id, "\"next_step\":\"Report refusal (");
     SAYS(id, "\"eta_unknown\":\"refusal: nobody reports it\"");
+    free(id);
+}
+
+Test(rollout_unreported, where_stable_has_no_requests_it_is_said_of_the_canary_alone, .fini = close_world)
+{
+    char *id = begin("");
+    cr_assert_gt(run(id, 2, 300, 0, NO_STABLE), 0, "%s", field(id, "reason"));
+    cr_expect_not_null(
+        strstr(field(id, "reason"), "Holding: no request of v2 has refusal. Requests of v2 that were "), "%s",
+        field(id, "reason"));
+    SAYS(id, "\"says\":\"No request of the canary has refusal: ");
+    SAYS(id, "\"eta_unknown\":\"refusal: no request of the canary has it\"");
+    SAYS(id, "): no request of the canary has it, and it waits for that.");
+    NEVER_SAYS(id, "obody");
     free(id);
 }
 

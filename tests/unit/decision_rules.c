@@ -410,6 +410,9 @@ Test(decision_rules, what_nobody_reports_holds_from_the_blind_time_on)
     s.now_ms++;
     s.pace_time = true;
     cr_expect_str_neq(decide(&s, VERB_TICK).rule->id, "hold.unreported", "a plan by time passes it");
+    s.pace_time = false;
+    s.now_ms = s.step_entered_ms + s.deadline_s * 1000;
+    cr_expect_str_eq(decide(&s, VERB_TICK).rule->id, "step.deadline", "a step ends the hold at its deadline");
 }
 
 Test(decision_rules, law6_what_nobody_reports_does_not_hide_a_fail)
