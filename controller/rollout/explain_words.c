@@ -334,7 +334,7 @@ void explain_next_step(const struct rollout_state *state, const struct snapshot 
     else if (coarse[0] != '\0' && (text == NULL || strcmp(state->row.rule, "set_weight") == 0))
         out[0] = '\0';
     else if (explains_report(state, text) && explain_unreported_next(state, out, size))
-        text = out;
+        ; /* it has said it */
     else if (text == NULL && ends && by_rule(state) == NULL)
         out[0] = '\0';
     else
