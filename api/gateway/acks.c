@@ -78,8 +78,8 @@ static struct entry *new_entry(struct acks *acks)
     return entry;
 }
 
-void acks_heard_coarse(struct acks *acks, const char *service, const char *instance, int64_t applied_epoch,
-                       int32_t weight_step, struct mono_time now)
+void acks_heard_coarse(struct acks *acks, const char *service, const char *instance, int64_t incarnation,
+                       int64_t applied_epoch, int32_t weight_step, struct mono_time now)
 {
     size_t slot = slot_of(service, instance);
     struct entry *entry = acks->slot[slot];
@@ -94,21 +94,24 @@ void acks_heard_coarse(struct acks *acks, const char *service, const char *insta
             return; /* it says so again with its next poll */
         snprintf(entry->ack.service, sizeof entry->ack.service, "%s", service);
         snprintf(entry->ack.instance, sizeof entry->ack.instance, "%s", instance);
+        entry->ack.applied.us = 0;
         entry->next = acks->slot[slot];
         acks->slot[slot] = entry;
         acks->count++;
     }
-    if (entry->ack.applied_epoch != applied_epoch || entry->ack.applied.us == 0)
+    if (entry->ack.applied.us == 0 || entry->ack.incarnation != incarnation ||
+        entry->ack.applied_epoch != applied_epoch)
         entry->ack.applied = now;
+    entry->ack.incarnation = incarnation;
     entry->ack.applied_epoch = applied_epoch;
     entry->ack.weight_step = weight_step;
     entry->ack.heard = now;
 }
 
-void acks_heard(struct acks *acks, const char *service, const char *instance, int64_t applied_epoch,
-                struct mono_time now)
+void acks_heard(struct acks *acks, const char *service, const char *instance, int64_t incarnation,
+                int64_t applied_epoch, struct mono_time now)
 {
-    acks_heard_coarse(acks, service, instance, applied_epoch, 1, now);
+    acks_heard_coarse(acks, service, instance, incarnation, applied_epoch, 1, now);
 }
 
 void acks_sweep(struct acks *acks, bool (*keep)(void *argument, struct ack *ack), void *argument)
@@ -155,9 +158,9 @@ void acks_return(struct acks *acks, const struct ack *taken, size_t count)
     for (size_t i = 0; i < count; i++) /* when it had applied it, and then when it was heard last */
     {
         const struct ack *ack = &taken[i];
-        acks_heard_coarse(acks, ack->service, ack->instance, ack->applied_epoch, ack->weight_step,
-                          ack->applied);
-        acks_heard_coarse(acks, ack->service, ack->instance, ack->applied_epoch, ack->weight_step,
-                          ack->heard);
+        acks_heard_coarse(acks, ack->service, ack->instance, ack->incarnation, ack->applied_epoch,
+                          ack->weight_step, ack->applied);
+        acks_heard_coarse(acks, ack->service, ack->instance, ack->incarnation, ack->applied_epoch,
+                          ack->weight_step, ack->heard);
     }
 }

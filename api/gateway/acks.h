@@ -11,8 +11,8 @@
 
 struct ack {
     char service[NAME_MAX_LENGTH + 1], instance[NAME_MAX_LENGTH + 1];
-    int64_t applied_epoch; /* -1 = it has not said */
-    int32_t weight_step;   /* it can apply the multiples of this, 1/10,000; 1 = every weight */
+    int64_t incarnation, applied_epoch; /* an epoch of this incarnation; -1 = it has not said */
+    int32_t weight_step;                /* it can apply the multiples of this, 1/10,000; 1 = every weight */
     struct mono_time heard;
     struct mono_time applied; /* first heard with this epoch */
 };
@@ -23,11 +23,11 @@ struct acks *acks_new(size_t maximum);
 void acks_free(struct acks *acks); /* NULL is fine */
 
 /* The newest word counts. Of one that can apply every weight. */
-void acks_heard(struct acks *acks, const char *service, const char *instance, int64_t applied_epoch,
-                struct mono_time now);
+void acks_heard(struct acks *acks, const char *service, const char *instance, int64_t incarnation,
+                int64_t applied_epoch, struct mono_time now);
 /* The same, of one that can apply the multiples of `weight_step` only. */
-void acks_heard_coarse(struct acks *acks, const char *service, const char *instance, int64_t applied_epoch,
-                       int32_t weight_step, struct mono_time now);
+void acks_heard_coarse(struct acks *acks, const char *service, const char *instance, int64_t incarnation,
+                       int64_t applied_epoch, int32_t weight_step, struct mono_time now);
 /* Shows each that is remembered to `keep`, which may change its epoch; forgets those for which it is false.
  */
 void acks_sweep(struct acks *acks, bool (*keep)(void *argument, struct ack *ack), void *argument);

@@ -108,8 +108,8 @@ struct ack_letter {
 static void note_ack(struct gateway_thread *thread, struct letter *letter)
 {
     struct ack_letter *heard = (struct ack_letter *)letter;
-    acks_heard_coarse(thread->acks, heard->ack.service, heard->ack.instance, heard->ack.applied_epoch,
-                      heard->ack.weight_step, heard->ack.heard);
+    acks_heard_coarse(thread->acks, heard->ack.service, heard->ack.instance, heard->ack.incarnation,
+                      heard->ack.applied_epoch, heard->ack.weight_step, heard->ack.heard);
     free(heard);
 }
 

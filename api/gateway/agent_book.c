@@ -216,6 +216,7 @@ void agent_book_answer(struct agent_book *book, const struct agent_ask *ask, con
     memcpy(out->ack.instance, ask->instance, sizeof out->ack.instance);
     out->ack.heard = now;
     out->ack.weight_step = AGENT_WEIGHT_STEP;
+    out->ack.incarnation = view->incarnation;
     out->ack.applied_epoch = applied_by_all(proxy, view, now);
     out->heard = true;
     if (percent < 0) {

@@ -10,10 +10,10 @@ enum { SLOTS = 1024 };
 struct follower {
     size_t next; /* of its slot, counted from 1; 0 = none */
     char instance[NAME_MAX_LENGTH + 1];
-    int64_t rev;
+    int64_t incarnation, rev;
     struct mono_time heard;
     /* of what was written last */
-    int64_t told_rev; /* -2 = nothing yet */
+    int64_t told_incarnation, told_rev; /* told_rev -2 = nothing yet */
     struct mono_time told_heard, told_all;
 };
 
@@ -84,13 +84,15 @@ static struct follower *add(struct followers *followers, const char *instance)
     return follower;
 }
 
-void followers_heard(struct followers *followers, const char *instance, int64_t rev, struct mono_time now)
+void followers_heard(struct followers *followers, const char *instance, int64_t incarnation, int64_t rev,
+                     struct mono_time now)
 {
     struct follower *follower = find(followers, instance);
     if (follower == NULL)
         follower = add(followers, instance);
     if (follower == NULL || follower->heard.us > now.us)
         return;
+    follower->incarnation = incarnation;
     follower->rev = rev;
     follower->heard = now;
 }
@@ -98,19 +100,23 @@ void followers_heard(struct followers *followers, const char *instance, int64_t 
 /* Whether something is to be written of it, and which. */
 static bool word_of(struct follower *follower, struct mono_time now, struct follower_word *out)
 {
-    bool anew =
-        follower->told_rev < 0 || follower->rev < follower->told_rev; /* less than it said: all of it */
+    bool other = follower->incarnation != follower->told_incarnation;
+    bool anew = other || follower->told_rev < 0 ||
+                follower->rev < follower->told_rev; /* less than it said: all of it */
     bool due = follower->heard.us > follower->told_heard.us &&
                now.us - follower->told_all.us >= (int64_t)FOLLOWERS_REFRESH_MS * 1000;
-    if (follower->rev == follower->told_rev && !due)
+    if (!other && follower->rev == follower->told_rev && !due)
         return false;
-    *out = (struct follower_word){
-        .rev = follower->rev, .since = anew || due ? -1 : follower->told_rev, .heard = follower->heard};
+    *out = (struct follower_word){.incarnation = follower->incarnation,
+                                  .rev = follower->rev,
+                                  .since = anew || due ? -1 : follower->told_rev,
+                                  .heard = follower->heard};
     memcpy(out->instance, follower->instance, sizeof out->instance);
     if (out->since < 0) {
         follower->told_all = now;
         follower->told_heard = follower->heard;
     }
+    follower->told_incarnation = follower->incarnation;
     follower->told_rev = follower->rev;
     return true;
 }
@@ -143,7 +149,7 @@ void followers_return(struct followers *followers, const struct follower_word *t
     for (size_t i = 0; i < count; i++) {
         struct follower *follower = find(followers, taken[i].instance);
         if (follower == NULL) {
-            followers_heard(followers, taken[i].instance, taken[i].rev, taken[i].heard);
+            followers_heard(followers, taken[i].instance, taken[i].incarnation, taken[i].rev, taken[i].heard);
             continue;
         }
         follower->told_rev = -2;
@@ -173,7 +179,9 @@ size_t followers_expand(const struct follower_word *words, size_t count, const s
             struct ack *ack = &(*out)[used++];
             memcpy(ack->service, view->name, sizeof ack->service);
             memcpy(ack->instance, words[i].instance, sizeof ack->instance);
-            ack->applied_epoch = service_view_epoch_at(view, words[i].rev);
+            ack->incarnation = words[i].incarnation;
+            ack->applied_epoch =
+                words[i].incarnation == view->incarnation ? service_view_epoch_at(view, words[i].rev) : -1;
             ack->weight_step = 1;
             ack->heard = ack->applied = words[i].heard;
         }

@@ -58,8 +58,8 @@ enum MHD_Result ofrep_answer(struct request *request)
     flag_put(&body, &view->flag, flag_choose(&view->flag, answer.lapsed, asked.key, asked.key_length),
              &answer);
     ofrep_request_free(&asked);
-    acks_heard(thread->acks, view->name, request->instance, view->epoch, mono);
-    acks_heard(thread->evaluators, view->name, request->instance, view->epoch, mono);
+    acks_heard(thread->acks, view->name, request->instance, view->incarnation, view->epoch, mono);
+    acks_heard(thread->evaluators, view->name, request->instance, view->incarnation, view->epoch, mono);
     return answer_body(request, MHD_HTTP_OK, "application/json", &body);
 }
 
@@ -159,7 +159,8 @@ static enum MHD_Result evaluate_all(struct request *request, const struct choice
     enum etag_standing standing = etag_stand(request->fields.if_none_match, etag, snapshot->incarnation,
                                              snapshot->rev, &request->applied_epoch);
     if (standing != ETAG_NEWER)
-        followers_heard(thread->followers, request->instance, request->applied_epoch, choices->mono);
+        followers_heard(thread->followers, request->instance, snapshot->incarnation, request->applied_epoch,
+                        choices->mono);
     text_init(&body, FLAGS_MAX);
     if (standing == ETAG_CURRENT || standing == ETAG_NEWER)
         return send_all(request, &body, etag, true, standing == ETAG_NEWER);

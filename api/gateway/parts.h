@@ -68,6 +68,7 @@ struct request {
     bool waited;            /* it was parked before: now it is answered */
     const char *instance;   /* Serin-Gateway; "" = unnamed; lent by the connection */
     int64_t applied_epoch;  /* of all routes: the revision */
+    int64_t incarnation;    /* in which that counts */
     struct mono_time heard; /* when that was noted last */
     bool ahead;             /* it knows more than we do */
     const char *error_code; /* OFREP's word for what was wrong, static; NULL = by the status */

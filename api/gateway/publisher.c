@@ -87,6 +87,7 @@ enum status publisher_write_acks(struct publisher *publisher, const struct ack *
     for (size_t i = 0; i < count; i++)
         rows[i] = (struct snapshot_ack){acks[i].service,
                                         acks[i].instance,
+                                        acks[i].incarnation,
                                         acks[i].applied_epoch,
                                         acks[i].weight_step,
                                         (now.us - acks[i].heard.us) / 1000,
@@ -357,6 +358,7 @@ static enum status went_back(struct publisher *publisher, const char *why)
     log_event(LOG_ERROR, "gateway",
               "the database is behind the routes that were served; it may have been restored", "found", why,
               NULL);
+    set_deadline(publisher);
     enum status status =
         snapshot_new_incarnation(publisher->db, publisher->seen.incarnation, &incarnation, publisher->fault);
     if (status != STATUS_OK)

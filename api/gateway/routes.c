@@ -62,6 +62,7 @@ static enum decision decide(struct request *request, struct wall_time wall, stru
         return decision;
     enum etag_standing standing = etag_stand(request->fields.if_none_match, target->form->etag,
                                              target->incarnation, target->number, &request->applied_epoch);
+    request->incarnation = target->incarnation;
     request->ahead = standing == ETAG_NEWER;
     switch (standing) {
     case ETAG_CURRENT:
@@ -87,7 +88,8 @@ void routes_heard_all(const struct request *request, struct mono_time now)
 {
     struct gateway_thread *thread = request->thread;
     if (!request->ahead)
-        followers_heard(thread->followers, request->instance, request->applied_epoch, now);
+        followers_heard(thread->followers, request->instance, request->incarnation, request->applied_epoch,
+                        now);
 }
 
 static enum MHD_Result refuse(struct request *request, enum decision decision)
@@ -212,7 +214,8 @@ enum MHD_Result routes_answer(struct request *request)
         if (of_all(request))
             routes_heard_all(request, mono);
         else
-            acks_heard(thread->acks, request->argument, request->instance, request->applied_epoch, mono);
+            acks_heard(thread->acks, request->argument, request->instance, request->incarnation,
+                       request->applied_epoch, mono);
     }
     if (target.form == NULL)
         return refuse(request, decision);

@@ -273,7 +273,8 @@ static void hear_parked(struct gateway_thread *thread)
         if (!request->path->argument)
             routes_heard_all(request, now);
         else
-            acks_heard(thread->acks, request->argument, request->instance, request->applied_epoch, now);
+            acks_heard(thread->acks, request->argument, request->instance, request->incarnation,
+                       request->applied_epoch, now);
     }
 }
 
@@ -283,9 +284,11 @@ static bool note_epoch(void *argument, struct ack *ack)
     const struct service_view *view = snapshot_find(now->thread->snapshot, ack->service);
     if (view == NULL || !view->routed || now->mono.us - ack->heard.us > (int64_t)EVALUATORS_KEPT_MS * 1000)
         return false;
-    if (view->epoch != ack->applied_epoch) {
+    if (view->incarnation != ack->incarnation || view->epoch != ack->applied_epoch) {
+        ack->incarnation = view->incarnation;
         ack->applied_epoch = view->epoch;
-        acks_heard(now->thread->acks, ack->service, ack->instance, view->epoch, ack->heard);
+        acks_heard(now->thread->acks, ack->service, ack->instance, view->incarnation, view->epoch,
+                   ack->heard);
     }
     return true;
 }

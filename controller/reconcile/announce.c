@@ -141,8 +141,7 @@ enum status announce_applied(struct db *db, struct fault *fault)
         return fault_set(fault, STATUS_NO_MEMORY, "Out of memory");
     enum status status = routes_unapplied(db, change_lease(), routes, AT_ONCE, &count, fault);
     for (int i = 0; status == STATUS_OK && i < count; i++)
-        if (routes[i].behind[0] == '\0')
-            status = with_lock(db, routes[i].service, mark, &routes[i], fault);
+        status = with_lock(db, routes[i].service, mark, &routes[i], fault);
     free(routes);
     return status;
 }

@@ -86,6 +86,7 @@ enum status routes_unapplied(struct db *db, int64_t lease_s, struct route_unappl
     struct db_rows *rows = NULL;
     *count = 0;
     db_number(&params, (double)lease_s);
+    db_integer(&params, max);
     enum status status = db_run(db, &sql_routes_unapplied, &params, &rows, fault);
     for (int i = 0; status == STATUS_OK && i < db_rows_count(rows) && i < max; i++) {
         struct route_unapplied *one = &out[(*count)++];
@@ -95,8 +96,7 @@ enum status routes_unapplied(struct db *db, int64_t lease_s, struct route_unappl
         one->written_at = db_get_time(rows, i, 3);
         snprintf(one->release, sizeof one->release, "%s", db_get_text(rows, i, 4));
         one->live = db_get_integer(rows, i, 5);
-        snprintf(one->behind, sizeof one->behind, "%s", db_get_text(rows, i, 6));
-        snprintf(one->silent, sizeof one->silent, "%s", db_get_text(rows, i, 7));
+        snprintf(one->silent, sizeof one->silent, "%s", db_get_text(rows, i, 6));
     }
     db_rows_free(rows);
     return status;

@@ -27,10 +27,9 @@ struct route_unapplied {
     char service[NAME_SIZE], rollout[ID_MAX], release[NAME_SIZE];
     int64_t epoch, live;
     struct wall_time written_at;
-    char behind[512]; /* instances that must still apply it, separated by spaces; "" = it is applied */
-    char silent[512]; /* not heard for 60 s: count as applied once their lease is over */
+    char silent[512]; /* gateways that are behind and not waited for any more, separated by spaces */
 };
-/* Routes not known to be applied: at most `max`. */
+/* Routes that are not marked as applied and wait for no gateway any more: at most `max`. */
 enum status routes_unapplied(struct db *db, int64_t lease_s, struct route_unapplied *out, int max, int *count,
                              struct fault *fault) MUST_CHECK;
 /* Marks an epoch as applied. *changed is false if it was, or is no longer the newest. */

@@ -25,25 +25,32 @@ UPDATE route_state s SET valid_until = $3, rev = next.rev FROM next WHERE s.serv
 -- :name route_notify
 SELECT pg_notify('serin_routes', $1::text)
 
--- Newest routes that are not known to be applied, with who is behind and waited for (gateway_bound). A route without canary
--- (a rollback, a promotion) is applied when every gateway that could still hold a lease on canary weight has it or has let
--- its lease run out; a route with canary when those heard in the last 60 s have it.
+-- Newest routes that are not marked as applied, though no gateway that is behind is waited for any more
+-- (gateway_awaited_until). At most $2: those that wait for somebody are not among them, so that they keep nobody from being
+-- marked. $1: lease on canary weight, seconds. Who says another epoch than the newest is behind, also one above it: that is
+-- of a history that the database has lost.
 -- :name routes_unapplied
-SELECT s.service, s.epoch, coalesce(r.rollout, ''), r.written_at,
-       coalesce(r.canary, r.stable, ''),
-       (SELECT count(*) FROM gateways g WHERE g.service = s.service AND g.heard_at > serin_now() - interval '60 s'),
-       (SELECT coalesce(string_agg(g.instance, ' ' ORDER BY g.instance), '')
-        FROM gateways g LEFT JOIN route_risk(s.service, s.epoch) k ON k.epoch = coalesce(g.applied_epoch, 0)
-        WHERE g.service = s.service AND coalesce(g.applied_epoch, 0) < s.epoch
-          AND g.heard_at > serin_now() - gateway_bound(r.canary IS NOT NULL, k.holds, k.told_from, k.known_from, g.heard_at,
-                                                       $1)),
+WITH at AS MATERIALIZED (
+    SELECT serin_now() AS now, incarnation_at FROM route_rev
+), due AS MATERIALIZED (
+    SELECT s.service, s.epoch, r.rollout, r.written_at, coalesce(r.canary, r.stable, '') AS release
+    FROM at, route_state s JOIN routes r ON r.service = s.service AND r.epoch = s.epoch
+    WHERE s.applied_at IS NULL AND NOT EXISTS (
+        SELECT FROM gateways g
+        WHERE g.service = s.service AND coalesce(g.applied_epoch, 0) <> s.epoch
+          AND (g.heard_at > at.now - interval '60 s' OR gateway_lease_end(g.heard_at, at.incarnation_at, $1) > at.now)
+          AND gateway_awaited_until(g.service, g.applied_epoch, g.heard_at, s.epoch, r.stable, r.canary, at.incarnation_at,
+                                    $1) > at.now)
+    ORDER BY s.service LIMIT $2
+)
+SELECT d.service, d.epoch, coalesce(d.rollout, ''), d.written_at, d.release,
+       (SELECT count(*) FROM gateways g WHERE g.service = d.service AND g.heard_at > at.now - interval '60 s'),
        (SELECT coalesce(string_agg(g.instance, ' ' ORDER BY g.instance), '') FROM gateways g
-        WHERE g.service = s.service AND coalesce(g.applied_epoch, 0) < s.epoch
-          AND g.heard_at > r.written_at - make_interval(secs => $1)
-          AND g.heard_at <= serin_now() - interval '60 s')
-FROM route_state s JOIN routes r ON r.service = s.service AND r.epoch = s.epoch
-WHERE s.applied_at IS NULL
-ORDER BY s.service
+        WHERE g.service = d.service AND coalesce(g.applied_epoch, 0) <> d.epoch
+          AND g.heard_at <= at.now - interval '60 s'
+          AND gateway_lease_end(g.heard_at, at.incarnation_at, $1) > d.written_at)
+FROM due d, at
+ORDER BY d.service
 
 -- :name route_applied
 UPDATE route_state SET applied_at = serin_now() WHERE service = $1 AND epoch = $2 AND applied_at IS NULL
@@ -72,7 +79,7 @@ LIMIT $3::integer
 
 -- Live gateways of a service, and which of them have not applied its newest route.
 -- :name gateways_behind
-SELECT g.instance, coalesce(g.applied_epoch, 0) < coalesce(s.epoch, 0)
+SELECT g.instance, coalesce(g.applied_epoch, 0) <> coalesce(s.epoch, 0)
 FROM gateways g LEFT JOIN route_state s ON s.service = g.service
 WHERE g.service = $1 AND g.heard_at > serin_now() - interval '60 s'
 ORDER BY g.instance

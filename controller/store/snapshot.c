@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ACKS_MAX = 4 << 20 /* bytes of one array */, ACK_COLUMNS = 6 };
+enum { ACKS_MAX = 4 << 20 /* bytes of one array */, ACK_COLUMNS = 7 };
 
 enum status snapshot_begin(struct db *db, struct fault *fault)
 {
@@ -46,7 +46,16 @@ enum status snapshot_new_incarnation(struct db *db, int64_t served_incarnation, 
     struct db_params params = {.count = 0};
     struct db_rows *rows;
     db_integer(&params, served_incarnation);
-    enum status status = db_run(db, &sql_snapshot_new_incarnation, &params, NULL, fault);
+    enum status status = db_begin(db, fault);
+    if (status != STATUS_OK)
+        return status;
+    status = db_run(db, &sql_snapshot_lock_incarnation, DB_NO_PARAMS, NULL, fault);
+    if (status == STATUS_OK)
+        status = db_run(db, &sql_snapshot_new_incarnation, &params, NULL, fault);
+    if (status == STATUS_OK)
+        status = db_commit(db, fault);
+    else
+        db_rollback(db);
     if (status != STATUS_OK || incarnation == NULL)
         return status;
     status = db_run(db, &sql_snapshot_incarnation, DB_NO_PARAMS, &rows, fault);
@@ -223,6 +232,7 @@ enum status snapshot_write_acks(struct db *db, const struct snapshot_ack *acks, 
         text_printf(&column[3], "%s%" PRId64, comma, acks[i].age_ms);
         text_printf(&column[4], "%s%" PRId64, comma, acks[i].applied_ms);
         text_printf(&column[5], "%s%" PRId32, comma, acks[i].weight_step);
+        text_printf(&column[6], "%s%" PRId64, comma, acks[i].incarnation);
     }
     for (size_t i = 0; i < ACK_COLUMNS; i++) {
         text_putc(&column[i], '}');

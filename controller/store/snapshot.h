@@ -19,8 +19,8 @@ struct snapshot_marks {
 enum status snapshot_read_marks(struct db *db, struct snapshot_marks *out, struct fault *fault) MUST_CHECK;
 
 /* Tells whoever serves routes that this database is behind what was served under `served_incarnation`: makes
-   a newer incarnation, unless another replica has done so already. *incarnation (may be NULL) is the one that
-   now holds. */
+   a newer incarnation, in which no epoch is known to be applied, unless another replica has done so already.
+   A transaction of its own. *incarnation (may be NULL) is the one that now holds. */
 enum status snapshot_new_incarnation(struct db *db, int64_t served_incarnation, int64_t *incarnation,
                                      struct fault *fault) MUST_CHECK;
 
@@ -82,12 +82,14 @@ enum status snapshot_read_content(struct db *db, const struct digest *digest, st
 
 struct snapshot_ack {
     const char *service, *instance; /* lent */
+    int64_t incarnation;            /* of the epoch */
     int64_t applied_epoch;          /* -1 = it has not said */
     int32_t weight_step;            /* it can apply the multiples of this, 1/10,000; 1 = every weight */
     int64_t age_ms;                 /* real time since it was heard */
     int64_t applied_ms;             /* real time since it was first heard with this epoch */
 };
-/* Notes what gateways have applied; one that was heard of later elsewhere stays as it is. Sorted by (service,
-   instance), none twice. */
+/* Notes what gateways have applied, and when they were heard unless they were heard later elsewhere. An epoch
+   of another incarnation than the database's is noted as not said. Sorted by (service, instance), none twice.
+ */
 enum status snapshot_write_acks(struct db *db, const struct snapshot_ack *acks, size_t count,
                                 struct fault *fault) MUST_CHECK;

@@ -11,11 +11,24 @@ SELECT r.rev, r.incarnation, serin_now(), (SELECT rate FROM clock),
             WHERE phase IN ('pending', 'progressing', 'paused', 'baking'))))
 FROM route_rev r
 
--- Leases on canary weight end with it: stable alone is served until each rollout was paused.
+-- Nothing is written down of what gateways have applied while this is held (snapshot_acks), and in a transaction its next
+-- statement sees all that was.
+-- :name snapshot_lock_incarnation
+SELECT incarnation FROM route_rev FOR UPDATE
+
+-- Leases on canary weight end with it: stable alone is served until each rollout was paused. Epochs that were applied are of
+-- another history.
 -- :name snapshot_new_incarnation
-WITH lapsed AS (
-    UPDATE route_state SET valid_until = serin_now()
-    WHERE valid_until > serin_now() AND (SELECT incarnation FROM route_rev) <= $1
+WITH old AS (
+    SELECT FROM route_rev WHERE incarnation <= $1
+), lapsed AS (
+    UPDATE route_state SET valid_until = serin_now() FROM old WHERE valid_until > serin_now()
+), unknown AS (
+    SELECT g.service, g.instance FROM gateways g, old WHERE g.applied_epoch IS NOT NULL
+    ORDER BY g.service, g.instance FOR UPDATE OF g
+), forgotten AS (
+    UPDATE gateways g SET applied_epoch = NULL, applied_at = NULL FROM unknown u
+    WHERE g.service = u.service AND g.instance = u.instance
 )
 UPDATE route_rev SET incarnation = greatest(incarnation, $1) + 1, incarnation_at = serin_now() WHERE incarnation <= $1
 
@@ -57,13 +70,17 @@ SELECT name, role, secret_sha256 FROM tokens WHERE revoked_at IS NULL
 -- :name snapshot_content
 SELECT media_type = 'application/json', content FROM artifact_versions WHERE digest = $1 LIMIT 1
 
+-- An epoch of another incarnation than the present one is not known here; who said it was heard all the same. The lock keeps
+-- the incarnation as it is until this is committed (snapshot_lock_incarnation), and lets routes be written.
 -- :name snapshot_acks
+WITH present AS MATERIALIZED (SELECT incarnation FROM route_rev FOR KEY SHARE)
 INSERT INTO gateways AS g (service, instance, applied_epoch, heard_at, applied_at, weight_step)
-SELECT e.service, e.instance, nullif(e.epoch, -1),
+SELECT e.service, e.instance, CASE WHEN e.incarnation = p.incarnation THEN nullif(e.epoch, -1) END,
        serin_now() - e.age_ms * interval '1 ms' * (SELECT rate FROM clock),
        serin_now() - e.applied_ms * interval '1 ms' * (SELECT rate FROM clock), e.weight_step
-FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::integer[])
-     AS e (service, instance, epoch, age_ms, applied_ms, weight_step)
+FROM present p,
+     unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::integer[], $7::bigint[])
+     AS e (service, instance, epoch, age_ms, applied_ms, weight_step, incarnation)
 ON CONFLICT (service, instance) DO UPDATE SET applied_epoch = excluded.applied_epoch, weight_step = excluded.weight_step,
     heard_at = greatest(g.heard_at, excluded.heard_at),
     applied_at = CASE WHEN g.applied_epoch IS NOT DISTINCT FROM excluded.applied_epoch

@@ -79,22 +79,20 @@ FROM route_state s JOIN routes r ON r.service = s.service AND r.epoch = s.epoch
 WHERE ($1::text IS NULL OR s.service > $1::text)
 ORDER BY s.service LIMIT $2::integer
 
--- One that is behind and stays silent counts as having applied the newest route at applied_by (gateway_bound); until then it
--- is awaited. One that only reports (see observations_reported) has no route to apply. $2: lease on canary weight, seconds.
+-- One that is behind and stays silent counts as having applied the newest route at applied_by (gateway_awaited_until); until
+-- then it is awaited. One that only reports (see observations_reported) has no route to apply. $2: lease on canary weight,
+-- seconds.
 -- :name view_gateways
 WITH page AS (
     SELECT g.service, g.instance, g.applied_epoch, g.heard_at, g.reported_at, g.weight_step, s.epoch, s.applied_at,
-           r.canary IS NOT NULL AS canary, r.canary_weight, g.heard_at <= to_timestamp(0) AS reports_only,
+           r.stable, r.canary, r.canary_weight, g.heard_at <= to_timestamp(0) AS reports_only,
            g.heard_at > serin_now() - interval '60 s' AS live,
-           g.heard_at > to_timestamp(0) AND coalesce(g.applied_epoch, 0) < coalesce(s.epoch, 0) AS behind
+           g.heard_at > to_timestamp(0) AND coalesce(g.applied_epoch, 0) <> coalesce(s.epoch, 0) AS behind
     FROM gateways g LEFT JOIN route_state s ON s.service = g.service
          LEFT JOIN routes r ON r.service = s.service AND r.epoch = s.epoch
     WHERE ($1::text IS NULL OR g.service = $1::text)
       AND ($3::text IS NULL OR (g.service, g.instance) > (split_part($3, '/', 1), split_part($3, '/', 2)))
     ORDER BY g.service, g.instance LIMIT $4::integer
-), risk AS (
-    SELECT d.service, k.epoch, k.holds, k.told_from, k.known_from
-    FROM (SELECT DISTINCT p.service, p.epoch FROM page p WHERE p.behind) d, LATERAL route_risk(d.service, d.epoch) k
 )
 SELECT json_build_object('service', p.service, 'instance', p.instance, 'applied_epoch', p.applied_epoch,
                          'current_epoch', p.epoch, 'behind', p.behind, 'reports_only', p.reports_only,
@@ -107,9 +105,9 @@ SELECT json_build_object('service', p.service, 'instance', p.instance, 'applied_
                          'applied_by', serin_text(b.until),
                          'awaited', coalesce(p.applied_at IS NULL AND b.until > serin_now(), false))::text,
        p.service || '/' || p.instance
-FROM page p LEFT JOIN risk k ON k.service = p.service AND k.epoch = coalesce(p.applied_epoch, 0),
-LATERAL (SELECT CASE WHEN p.behind THEN p.heard_at + gateway_bound(p.canary, k.holds, k.told_from, k.known_from, p.heard_at,
-                                                                   $2::bigint) END AS until) b
+FROM page p, route_rev v,
+LATERAL (SELECT CASE WHEN p.behind THEN gateway_awaited_until(p.service, p.applied_epoch, p.heard_at, p.epoch, p.stable,
+                                                              p.canary, v.incarnation_at, $2::bigint) END AS until) b
 ORDER BY p.service, p.instance
 
 -- :name view_freeze

@@ -181,6 +181,36 @@ Test(gateway_outage, a_restore_during_a_restart_is_noticed)
     cr_assert_eq(gateway_weight(&reply, "v1"), 10000);
 }
 
+/* Laws 11 and 13: what was said of the lost history while the database was away is no epoch of the new one.
+ */
+Test(gateway_outage, an_acknowledgement_from_before_a_restore_acknowledges_nothing)
+{
+    start_and_keep("v2", 700, "15 minutes");
+    struct reply one = gateway_get(&world, "/v1/routes/chat"), all = gateway_get(&world, "/v1/routes");
+    gateway_world_cut(&world);
+    wait_for_stale("true");
+    gateway_ask(&world, "/v1/routes/chat", &(struct ask){.instance = "gw-one", .if_none_match = one.etag});
+    gateway_ask(&world, "/v1/routes", &(struct ask){.instance = "gw-all", .if_none_match = all.etag});
+    gateway_world_mend(&world);
+    database_do(world.database.db,
+                "BEGIN; SET LOCAL session_replication_role = replica;"
+                "DELETE FROM route_state; DELETE FROM routes WHERE epoch = 2;"
+                "INSERT INTO route_state (service, epoch, rev) VALUES ('chat', 1, 1);"
+                "UPDATE route_rev SET rev = 1; COMMIT");
+    for (int i = 0; i < 1000; i++) {
+        if (database_number(&world.database,
+                            "SELECT count(*) FROM gateways, route_rev WHERE service = 'chat' AND "
+                            "instance IN ('gw-one', 'gw-all') AND incarnation = 2") == 2)
+            break;
+        gateway_sleep_ms(10);
+    }
+    cr_assert_str_eq(
+        database_text(&world.database,
+                      "SELECT string_agg(instance || ':' || coalesce(applied_epoch::text, '-'), ' ' "
+                      "ORDER BY instance) FROM gateways WHERE service = 'chat'"),
+        "gw-all:- gw-one:-");
+}
+
 /* One unreadable release does not stop the routes of others, and keeps the route before. */
 Test(gateway_outage, a_release_that_cannot_be_read_leaves_the_route_before)
 {

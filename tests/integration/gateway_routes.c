@@ -128,6 +128,9 @@ Test(gateway_routes, a_database_that_was_set_back_begins_a_new_incarnation)
     gateway_world_route(&world, "v2", NULL, 0, NULL);
     struct reply before = gateway_world_await(&world, 2);
     database_do(world.database.db,
+                "INSERT INTO gateways (service, instance, applied_epoch, heard_at, applied_at) VALUES "
+                "('chat', 'gw-lost', 2, serin_now(), serin_now())");
+    database_do(world.database.db,
                 "BEGIN; SET LOCAL session_replication_role = replica;"
                 "DELETE FROM route_state; DELETE FROM routes WHERE epoch = 2;"
                 "INSERT INTO route_state (service, epoch, rev) VALUES ('chat', 1, 1);"
@@ -146,6 +149,10 @@ Test(gateway_routes, a_database_that_was_set_back_begins_a_new_incarnation)
     cr_assert_eq(database_number(&world.database, "SELECT incarnation FROM route_rev"), 2);
     cr_expect_eq(database_number(&world.database, "SELECT count(incarnation_at) FROM route_rev"), 1,
                  "who was not heard since may hold what is not there any more");
+    cr_expect_eq(database_number(&world.database,
+                                 "SELECT count(*) FROM gateways WHERE instance = 'gw-lost' AND "
+                                 "applied_epoch IS NULL AND applied_at IS NULL"),
+                 1, "what it had applied is of another history");
 }
 
 Test(gateway_routes, content_by_digest)

@@ -78,11 +78,11 @@ Test(gateway_memory, the_newest_word_of_a_gateway_counts)
     struct ack *taken;
     cr_assert_eq(acks_take(acks, &taken), 0);
     cr_assert_null(taken);
-    acks_heard(acks, "chat", "b", 3, (struct mono_time){10});
-    acks_heard(acks, "chat", "a", 4, (struct mono_time){11});
-    acks_heard(acks, "chat", "b", 5, (struct mono_time){12});
-    acks_heard(acks, "chat", "b", 4, (struct mono_time){11}); /* older */
-    acks_heard_coarse(acks, "art", "b", -1, 50, (struct mono_time){12});
+    acks_heard(acks, "chat", "b", 1, 3, (struct mono_time){10});
+    acks_heard(acks, "chat", "a", 1, 4, (struct mono_time){11});
+    acks_heard(acks, "chat", "b", 1, 5, (struct mono_time){12});
+    acks_heard(acks, "chat", "b", 1, 4, (struct mono_time){11}); /* older */
+    acks_heard_coarse(acks, "art", "b", 1, -1, 50, (struct mono_time){12});
     cr_assert_eq(acks_take(acks, &taken), 3);
     cr_assert_eq(taken[0].weight_step, 50);
     cr_assert_eq(taken[1].weight_step, 1);
@@ -93,13 +93,22 @@ Test(gateway_memory, the_newest_word_of_a_gateway_counts)
     struct ack *none;
     cr_assert_eq(acks_take(acks, &none), 0);
     /* what could not be written comes again, but not over newer words */
-    acks_heard(acks, "chat", "a", 9, (struct mono_time){20});
+    acks_heard(acks, "chat", "a", 1, 9, (struct mono_time){20});
     acks_return(acks, taken, 3);
     free(taken);
     cr_assert_eq(acks_take(acks, &taken), 3);
     cr_assert_eq(taken[0].weight_step, 50);
     cr_assert_eq(taken[1].applied_epoch, 9);
     cr_assert_eq(taken[2].applied_epoch, 5);
+    free(taken);
+    /* the same number of another incarnation is another epoch */
+    acks_heard(acks, "chat", "a", 1, 9, (struct mono_time){30});
+    acks_heard(acks, "chat", "a", 2, 9, (struct mono_time){40});
+    acks_heard(acks, "chat", "a", 2, 9, (struct mono_time){50});
+    cr_assert_eq(acks_take(acks, &taken), 1);
+    cr_assert_eq(taken[0].incarnation, 2);
+    cr_assert_eq(taken[0].applied.us, 40);
+    cr_assert_eq(taken[0].heard.us, 50);
     free(taken);
     acks_free(acks);
 }
@@ -111,7 +120,7 @@ Test(gateway_memory, acks_are_bounded)
     char name[16];
     for (int i = 0; i < 200; i++) {
         snprintf(name, sizeof name, "g%d", i);
-        acks_heard(acks, "chat", name, i, (struct mono_time){i});
+        acks_heard(acks, "chat", name, 1, i, (struct mono_time){i});
     }
     cr_assert_eq(acks_take(acks, &taken), 50);
     free(taken);

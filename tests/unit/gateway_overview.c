@@ -182,25 +182,27 @@ static const char *taken(struct followers *followers, int64_t ms)
 Test(gateway_overview, a_follower_is_written_when_it_has_something_new)
 {
     struct followers *followers = followers_new(10);
-    followers_heard(followers, "gw", -1, at_ms(0));
+    followers_heard(followers, "gw", 1, -1, at_ms(0));
     cr_assert_str_eq(taken(followers, 10), "gw:-1/-1");
     cr_assert_str_eq(taken(followers, 20), "-");
-    followers_heard(followers, "gw", 7, at_ms(30));
+    followers_heard(followers, "gw", 1, 7, at_ms(30));
     cr_assert_str_eq(taken(followers, 40), "gw:7/-1");
-    followers_heard(followers, "gw", 7, at_ms(1000));
+    followers_heard(followers, "gw", 1, 7, at_ms(1000));
     cr_assert_str_eq(taken(followers, 1010), "-");
-    followers_heard(followers, "gw", 9, at_ms(2000));
+    followers_heard(followers, "gw", 1, 9, at_ms(2000));
     cr_assert_str_eq(taken(followers, 2010), "gw:9/7", "only what has changed since");
-    followers_heard(followers, "gw", 8, at_ms(3000));
+    followers_heard(followers, "gw", 1, 8, at_ms(3000));
     cr_assert_str_eq(taken(followers, 3010), "gw:8/-1", "it has gone back: all of it");
-    followers_heard(followers, "gw", 9, at_ms(2500));
+    followers_heard(followers, "gw", 1, 9, at_ms(2500));
     cr_assert_str_eq(taken(followers, 3020), "-", "an older word does not count");
     /* that it is there is written now and then, and for the last time it was */
-    followers_heard(followers, "gw", 8, at_ms(8000));
+    followers_heard(followers, "gw", 1, 8, at_ms(8000));
     cr_assert_str_eq(taken(followers, 8020), "gw:8/-1");
     cr_assert_str_eq(taken(followers, 20000), "-");
-    followers_heard(followers, "gw", 8, at_ms(20000));
+    followers_heard(followers, "gw", 1, 8, at_ms(20000));
     cr_assert_str_eq(taken(followers, 20000), "gw:8/-1");
+    followers_heard(followers, "gw", 2, 8, at_ms(20100));
+    cr_assert_str_eq(taken(followers, 20110), "gw:8/-1", "of another incarnation: all of it");
     followers_free(followers);
 }
 
@@ -208,9 +210,9 @@ Test(gateway_overview, what_could_not_be_written_is_given_again)
 {
     struct followers *followers = followers_new(10);
     struct follower_word *words;
-    followers_heard(followers, "gw", 7, at_ms(0));
+    followers_heard(followers, "gw", 1, 7, at_ms(0));
     cr_assert_str_eq(taken(followers, 10), "gw:7/-1");
-    followers_heard(followers, "gw", 8, at_ms(20));
+    followers_heard(followers, "gw", 1, 8, at_ms(20));
     cr_assert_eq(followers_take(followers, at_ms(30), &words), 1);
     cr_assert_eq(words[0].since, 7);
     followers_return(followers, words, 1);
@@ -225,17 +227,17 @@ Test(gateway_overview, who_has_left_is_forgotten_and_too_many_are_not_noted)
     char name[16];
     for (int i = 0; i < 3000; i++) {
         snprintf(name, sizeof name, "gw-%d", i);
-        followers_heard(followers, name, i, at_ms(0));
+        followers_heard(followers, name, 1, i, at_ms(0));
     }
     struct follower_word *words;
     cr_assert_eq(followers_take(followers, at_ms(1), &words), 2000);
     for (int i = 0; i < 2000; i++)
         cr_assert_eq(atoi(words[i].instance + 3), words[i].rev);
     free(words);
-    followers_heard(followers, "gw-5", 5, at_ms(FOLLOWERS_KEPT_MS));
+    followers_heard(followers, "gw-5", 1, 5, at_ms(FOLLOWERS_KEPT_MS));
     taken(followers, FOLLOWERS_KEPT_MS + 1);
-    followers_heard(followers, "gw-5", 6, at_ms(FOLLOWERS_KEPT_MS + 2));
-    followers_heard(followers, "new", 1, at_ms(FOLLOWERS_KEPT_MS + 2));
+    followers_heard(followers, "gw-5", 1, 6, at_ms(FOLLOWERS_KEPT_MS + 2));
+    followers_heard(followers, "new", 1, 1, at_ms(FOLLOWERS_KEPT_MS + 2));
     cr_assert_str_eq(taken(followers, FOLLOWERS_KEPT_MS + 3), "gw-5:6/5 new:1/-1");
     followers_free(followers);
 }
@@ -248,23 +250,28 @@ Test(gateway_overview, words_become_epochs_in_order)
     snapshot_unref(snap(catalog, 10));
     route(catalog, "a", 6, "", 0);
     struct snapshot *snapshot = snap(catalog, 12);
-    const struct follower_word words[] = {
-        {"gw-2", 12, -1, {5}}, {"gw-1", 10, -1, {6}}, {"gw-3", 12, 10, {7}}, {"gw-4", -1, -1, {8}}};
+    const struct follower_word words[] = {{"gw-2", 1, 12, -1, {5}},
+                                          {"gw-1", 1, 10, -1, {6}},
+                                          {"gw-3", 1, 12, 10, {7}},
+                                          {"gw-4", 1, -1, -1, {8}},
+                                          {"gw-5", 2, 12, -1, {9}}};
     static const struct {
         const char *service, *instance;
         int64_t epoch, heard;
-    } expected[] = {{"a", "gw-1", 5, 6}, {"a", "gw-2", 6, 5}, {"a", "gw-3", 6, 7}, {"a", "gw-4", -1, 8},
-                    {"b", "gw-1", 2, 6}, {"b", "gw-2", 2, 5}, {"b", "gw-4", -1, 8}};
+    } expected[] = {{"a", "gw-1", 5, 6},  {"a", "gw-2", 6, 5},  {"a", "gw-3", 6, 7},
+                    {"a", "gw-4", -1, 8}, {"a", "gw-5", -1, 9}, {"b", "gw-1", 2, 6},
+                    {"b", "gw-2", 2, 5},  {"b", "gw-4", -1, 8}, {"b", "gw-5", -1, 9}};
     struct ack *acks;
     bool failed;
-    size_t count = followers_expand(words, 4, snapshot, &acks, &failed);
+    size_t count = followers_expand(words, 5, snapshot, &acks, &failed);
     cr_assert_not(failed);
-    cr_assert_eq(count, 7);
-    for (size_t i = 0; i < 7; i++) {
+    cr_assert_eq(count, 9);
+    for (size_t i = 0; i < 9; i++) {
         cr_assert_str_eq(acks[i].service, expected[i].service);
         cr_assert_str_eq(acks[i].instance, expected[i].instance);
         cr_assert_eq(acks[i].applied_epoch, expected[i].epoch, "%zu", i);
         cr_assert_eq(acks[i].heard.us, expected[i].heard);
+        cr_assert_eq(acks[i].incarnation, expected[i].heard == 9 ? 2 : 1);
     }
     free(acks);
     snapshot_unref(snapshot);
@@ -285,7 +292,7 @@ Test(gateway_overview, a_sweep_changes_and_forgets)
     char name[16];
     for (int i = 0; i < 500; i++) {
         snprintf(name, sizeof name, "gw-%03d", i);
-        acks_heard(acks, "chat", name, i, at_ms(0));
+        acks_heard(acks, "chat", name, 1, i, at_ms(0));
     }
     acks_sweep(acks, keep_even, NULL);
     cr_assert_eq(acks_take(acks, &out), 250);
