@@ -31,7 +31,7 @@ SELECT pg_notify('serin_routes', $1::text)
 -- of a history that the database has lost.
 -- :name routes_unapplied
 WITH at AS MATERIALIZED (
-    SELECT serin_now() AS now, incarnation_at FROM route_rev
+    SELECT serin_now() AS now, (SELECT incarnation_at FROM route_rev) AS incarnation_at
 ), due AS MATERIALIZED (
     SELECT s.service, s.epoch, r.rollout, r.written_at, coalesce(r.canary, r.stable, '') AS release
     FROM at, route_state s JOIN routes r ON r.service = s.service AND r.epoch = s.epoch

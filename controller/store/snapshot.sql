@@ -75,11 +75,10 @@ SELECT media_type = 'application/json', content FROM artifact_versions WHERE dig
 -- :name snapshot_acks
 WITH present AS MATERIALIZED (SELECT incarnation FROM route_rev FOR KEY SHARE)
 INSERT INTO gateways AS g (service, instance, applied_epoch, heard_at, applied_at, weight_step)
-SELECT e.service, e.instance, CASE WHEN e.incarnation = p.incarnation THEN nullif(e.epoch, -1) END,
+SELECT e.service, e.instance, CASE WHEN e.incarnation = (SELECT incarnation FROM present) THEN nullif(e.epoch, -1) END,
        serin_now() - e.age_ms * interval '1 ms' * (SELECT rate FROM clock),
        serin_now() - e.applied_ms * interval '1 ms' * (SELECT rate FROM clock), e.weight_step
-FROM present p,
-     unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::integer[], $7::bigint[])
+FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::integer[], $7::bigint[])
      AS e (service, instance, epoch, age_ms, applied_ms, weight_step, incarnation)
 ON CONFLICT (service, instance) DO UPDATE SET applied_epoch = excluded.applied_epoch, weight_step = excluded.weight_step,
     heard_at = greatest(g.heard_at, excluded.heard_at),

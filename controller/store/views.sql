@@ -105,7 +105,7 @@ SELECT json_build_object('service', p.service, 'instance', p.instance, 'applied_
                          'applied_by', serin_text(b.until),
                          'awaited', coalesce(p.applied_at IS NULL AND b.until > serin_now(), false))::text,
        p.service || '/' || p.instance
-FROM page p, route_rev v,
+FROM page p, (SELECT (SELECT incarnation_at FROM route_rev) AS incarnation_at OFFSET 0) v,
 LATERAL (SELECT CASE WHEN p.behind THEN gateway_awaited_until(p.service, p.applied_epoch, p.heard_at, p.epoch, p.stable,
                                                               p.canary, v.incarnation_at, $2::bigint) END AS until) b
 ORDER BY p.service, p.instance
