@@ -117,7 +117,9 @@ static enum status give_held(struct pair *pair)
 
 static enum status take_any(struct pair *pair, const struct otlp_node *any)
 {
-    pair->holds = false;
+    pair->holds = any->object == NULL && otlp_protobuf_alone(any, any_fields, &pair->held);
+    if (pair->holds)
+        return give_held(pair);
     enum status status = otlp_read_message(pair->attributes->body, any, any_fields, hold, pair);
     return status == STATUS_OK ? give_held(pair) : status;
 }
@@ -150,14 +152,26 @@ static enum status take_pair(void *context, const struct otlp_value *value)
     return STATUS_OK;
 }
 
+static enum status read_pair(const struct otlp_body *body, const struct otlp_node *node, struct pair *pair)
+{
+    struct otlp_node key;
+    pair->keyed = node->object == NULL && otlp_protobuf_two(node, &key, &pair->any);
+    pair->valued = pair->keyed;
+    if (!pair->keyed)
+        return otlp_read_message(body, node, pair_fields, take_pair, pair);
+    pair->key = (const char *)key.at;
+    pair->key_length = (size_t)(key.end - key.at);
+    return STATUS_OK;
+}
+
 /* A value that nobody needs is not looked into, whatever is in it: most of a span, and all that it has of
    prompts. */
 enum status otlp_take_attribute(const struct otlp_attributes *attributes, const struct otlp_node *node)
 {
     struct pair pair;
     pair.attributes = attributes;
-    pair.keyed = pair.valued = pair.in_list = false;
-    enum status status = otlp_read_message(attributes->body, node, pair_fields, take_pair, &pair);
+    pair.in_list = false;
+    enum status status = read_pair(attributes->body, node, &pair);
     if (status != STATUS_OK || !pair.keyed || !pair.valued)
         return status;
     bool wanted = genai_look_up(attributes->names, pair.key, pair.key_length, &pair.known);

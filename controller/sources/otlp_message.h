@@ -84,3 +84,10 @@ enum status otlp_json_pass(const struct otlp_body *body, const struct otlp_node 
 enum status otlp_protobuf_pass(const struct otlp_body *body, const struct otlp_node *node,
                                const struct otlp_field *fields, bool late, bool *left, otlp_take_value take,
                                void *context) MUST_CHECK;
+
+/* Short ways of protobuf, for what comes most; false: it is not written so, and is to be read as any other
+   message. A message of two parts, the strings or messages 1 and 2, in that order. */
+bool otlp_protobuf_two(const struct otlp_node *node, struct otlp_node *first, struct otlp_node *second);
+/* A message that has one value alone, of a field of this list that is not repeated. */
+bool otlp_protobuf_alone(const struct otlp_node *node, const struct otlp_field *fields,
+                         struct otlp_value *out);

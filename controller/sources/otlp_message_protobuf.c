@@ -185,3 +185,35 @@ enum status otlp_protobuf_pass(const struct otlp_body *body, const struct otlp_n
     }
     return status;
 }
+
+bool otlp_protobuf_two(const struct otlp_node *node, struct otlp_node *first, struct otlp_node *second)
+{
+    struct part part = {.number = 0};
+    place at = node->at != node->end ? read_part(node->at, node->end, &part) : NULL;
+    if (at == NULL || at == node->end || part.number != 1 || part.type != BYTES)
+        return false;
+    *first = (struct otlp_node){.at = part.bytes, .end = part.bytes + part.length};
+    at = read_part(at, node->end, &part);
+    if (at != node->end || part.number != 2 || part.type != BYTES)
+        return false;
+    *second = (struct otlp_node){.at = part.bytes, .end = part.bytes + part.length};
+    return true;
+}
+
+bool otlp_protobuf_alone(const struct otlp_node *node, const struct otlp_field *fields,
+                         struct otlp_value *out)
+{
+    struct part part = {.number = 0};
+    if (node->at == node->end || read_part(node->at, node->end, &part) != node->end)
+        return false;
+    uint32_t at = find(fields, part.number, 0);
+    const struct otlp_field *field = &fields[at];
+    if (field->name == NULL || field->repeated || part.type != type_of(field->kind))
+        return false;
+    *out = (struct otlp_value){.field = at, .kind = field->kind};
+    if (part.type == BYTES)
+        set_bytes(field, &part, out);
+    else
+        set_scalar(field, part.value, out);
+    return true;
+}

@@ -302,6 +302,53 @@ static enum status read_broken_value(const char *key, struct taken *taken)
     return status;
 }
 
+/* One span with this KeyValue; what it says of the tokens. */
+static int64_t tokens_of(const struct text *pair)
+{
+    static const int fields[] = {9, 2, 2, 1};
+    struct taken taken;
+    struct text part[5];
+    part[0] = *pair;
+    for (size_t i = 0; i < 4; i++) {
+        text_init(&part[i + 1], 1000);
+        put_bytes(&part[i + 1], fields[i], text_get(&part[i]), part[i].length);
+    }
+    cr_assert_eq(read_protobuf(part[4].data, part[4].length, &taken), STATUS_OK);
+    cr_assert_eq(taken.count, 1);
+    for (size_t i = 1; i < 5; i++)
+        text_free(&part[i]);
+    return taken.span[0].facts.input_tokens;
+}
+
+/* There is a short way for what SDKs write, and it reads nothing else than the long one. */
+Test(sources_otlp, an_attribute_is_the_same_however_it_is_written)
+{
+    static const char key[] = "gen_ai.usage.input_tokens";
+    for (int shape = 0; shape < 8; shape++) {
+        struct text value, pair;
+        text_init(&value, 1000);
+        text_init(&pair, 1000);
+        if (shape == 1)
+            put_bytes(&value, 1, "twelve", 6); /* the last of a oneof holds */
+        if (shape != 2)
+            put_number(&value, 3, 12);
+        if (shape == 3)
+            put_number(&value, 99, 1);
+        if (shape == 4)
+            put_bytes(&pair, 2, text_get(&value), value.length);
+        if (shape == 5)
+            put_bytes(&pair, 1, "a", 1); /* the last of a field holds too */
+        put_bytes(&pair, 1, key, sizeof key - 1);
+        if (shape != 4 && shape != 6)
+            put_bytes(&pair, 2, text_get(&value), value.length);
+        if (shape == 7)
+            put_number(&pair, 99, 1);
+        cr_expect_eq(tokens_of(&pair), shape == 2 || shape == 6 ? -1 : 12, "%d", shape);
+        text_free(&value);
+        text_free(&pair);
+    }
+}
+
 /* A prompt is in one of these: it is not looked into, and what is wrong in it loses nobody the span. */
 Test(sources_otlp, a_value_that_nobody_needs_is_not_read)
 {
