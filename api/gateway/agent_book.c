@@ -237,8 +237,8 @@ void agent_book_answer(struct agent_book *book, const struct agent_ask *ask, con
     if (!out->less) { /* else the epoch before is what it has applied as it was written */
         server->last.incarnation = view->incarnation;
         server->last.epoch = view->epoch;
-    } else if (server->last.epoch == view->epoch) { /* while its lease was over: without the canary it could be */
-        server->last.epoch = nothing.epoch;
+    } else if (server->last.epoch == view->epoch) {
+        server->last.epoch = nothing.epoch; /* applied while its lease was over, without the canary */
     }
     tell(out, view, lapsed, percent);
 }
