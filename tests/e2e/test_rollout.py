@@ -356,7 +356,7 @@ def test_start_to_finish_takes_no_step_without_data(world):
 def test_an_sli_that_nobody_reports_pages_and_is_named(own_world):
     """Errors are reported of every request, refusals of none: warned of at the start, named while it is so, paged within the
     blind time, and over with the first report."""
-    world = own_world(rate=20)
+    world = own_world(rate=10)
     world.start()
     client = world.client()
     service(client, "unreported", slos={"refusal": {"objective": 90}, "error": {"objective": 90}}, policy={
